@@ -1,0 +1,48 @@
+import type { Text } from '../base/text.ts';
+
+/**
+ * What a plan asks of the hypervisor, in Xen's words but not yet in its structs: lib/xen/abi encodes these for the real
+ * one, the embedded host's daemon and the in-memory host answer them as they are. `domid` is text because it is a hole
+ * until `createdomain` has answered.
+ */
+export type Hypercall =
+  | CreateDomain
+  | { readonly op: 'destroydomain'; readonly domid: Text }
+  | { readonly op: 'max_vcpus'; readonly domid: Text; readonly max: number }
+  | { readonly op: 'max_mem'; readonly domid: Text; readonly maxKiB: number }
+  /** Result: `port`. `remoteDomid` is the end that may bind it. */
+  | { readonly op: 'evtchn_alloc_unbound'; readonly domid: Text; readonly remoteDomid: number; readonly purpose: 'xenstore' | 'console' }
+  | BuildDomain
+  | { readonly op: 'pausedomain'; readonly domid: Text }
+  | { readonly op: 'unpausedomain'; readonly domid: Text };
+
+/** XEN_DOMCTL_createdomain; result: `domid`. */
+export interface CreateDomain {
+  readonly op: 'createdomain';
+  readonly type: 'pv' | 'pvh' | 'hvm';
+  readonly uuid: string;
+  readonly name: string;
+  readonly maxVcpus: number;
+  readonly maxEvtchnPort: number;
+  readonly flags: readonly ('hvm' | 'hap' | 'nested_virt' | 'oos_off' | 'vpmu' | 'iommu')[];
+  readonly emulationFlags: 'all-but-vpci' | 'lapic' | 'none';
+}
+
+/** Fills the guest's memory and sets its first vcpu's registers; result: `store-gfn`, `console-gfn`. */
+export interface BuildDomain {
+  readonly op: 'build';
+  readonly domid: Text;
+  readonly type: 'pv' | 'pvh' | 'hvm';
+  readonly targetKiB: number;
+  readonly maxKiB: number;
+  readonly videoKiB: number;
+  readonly vcpus: number;
+  /** The kernel (PV, PVH) or hvmloader (HVM); null where QEMU's own firmware boots the guest (embedded host). */
+  readonly image: string | null;
+  readonly ramdisk: string | null;
+  readonly cmdline: string | null;
+  readonly firmware: string | null;
+}
+
+/** Fields of an answer, as the texts that go into holes: `domid`, `port`, `store-gfn`, `console-gfn`. */
+export type HypercallResult = Readonly<Record<string, string>>;

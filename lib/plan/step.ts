@@ -1,0 +1,155 @@
+import type { Text } from '../base/text.ts';
+import type { Hypercall } from './hypercall.ts';
+
+/**
+ * A plan is what will happen, as data: printed by `--dry-run`, run by lib/run, kept in the journal. Steps run as soon
+ * as what they need is done; on failure the undo of every finished step runs, last first.
+ */
+export interface Plan {
+  /** What the plan does, `create web` or `attach xvdb to web`. */
+  readonly title: string;
+  readonly steps: readonly Step[];
+  /** Values known before the run. */
+  readonly bindings: Readonly<Record<string, string>>;
+}
+
+export interface Step {
+  /** Unique in its plan, kebab-case with a device's name where there is one: `disk-xvda-wait`. */
+  readonly id: string;
+  /** What the step does, in a few words of the imperative: the line a sysadmin reads. */
+  readonly title: string;
+  /** Why it is there: the reason a sysadmin would ask for. */
+  readonly why: string;
+  /** Ids of the steps that must be done first. */
+  readonly needs: readonly string[];
+  readonly action: Action;
+  /** Holes that the action's result fills: hole name to the result's field. */
+  readonly binds?: Readonly<Record<string, string>>;
+  /** Takes the step back, in this order. Each must succeed also where there is nothing left to take back. */
+  readonly undo: readonly Action[];
+}
+
+export type Action =
+  | HypercallAction
+  | StoreAction
+  | SpawnAction
+  | KillAction
+  | HotplugAction
+  | QmpAction
+  | WaitAction
+  | FileAction
+  | LockAction;
+
+/** A request to the hypervisor; the result's fields are those of `HypercallResult`. */
+export interface HypercallAction {
+  readonly kind: 'hypercall';
+  readonly call: Hypercall;
+}
+
+/** Changes to xenstore: one transaction, repeated whole on EAGAIN; `transaction: false` sends each on its own. */
+export interface StoreAction {
+  readonly kind: 'store';
+  readonly transaction: boolean;
+  readonly ops: readonly StoreOp[];
+}
+
+export type StoreOp =
+  /** Writes a value; with `perms` (first the owner, `n0`, `r7` …) it sets them at once, else the node inherits. */
+  | { readonly op: 'write'; readonly path: Text; readonly value: Text; readonly perms?: readonly Text[] }
+  | { readonly op: 'mkdir'; readonly path: Text; readonly perms?: readonly Text[] }
+  /** Removes a subtree; a missing one is fine. */
+  | { readonly op: 'rm'; readonly path: Text }
+  /** Removes a subtree and then every parent that is left without value and children (`libxl__xs_path_cleanup`). */
+  | { readonly op: 'prune'; readonly path: Text }
+  /** Fails the transaction, with this error, where the path exists. */
+  | { readonly op: 'require-absent'; readonly path: Text; readonly error: Refusal }
+  /** Fails the transaction where another domain has this name. */
+  | { readonly op: 'require-unused-name'; readonly name: Text; readonly domid: Text; readonly error: Refusal }
+  /** Writes only where the node is there: a device that is gone meanwhile is not made anew. */
+  | { readonly op: 'write-if-present'; readonly path: Text; readonly value: Text }
+  | { readonly op: 'introduce'; readonly domid: Text; readonly gfn: Text; readonly port: Text }
+  | { readonly op: 'release'; readonly domid: Text };
+
+/** The error that a failed condition gives. */
+export interface Refusal {
+  readonly code: string;
+  readonly message: string;
+  readonly hint?: string;
+}
+
+/** Starts a process that outlives us; result: `pid`. Its output goes to `log`, whose last lines are the evidence on failure. */
+export interface SpawnAction {
+  readonly kind: 'spawn';
+  readonly argv: readonly Text[];
+  readonly env: Readonly<Record<string, Text>>;
+  readonly log: Text;
+  /** The domain that the process serves. */
+  readonly domid: Text;
+  /** Ends the spawn: the store node that says the process is ready. An exit before that is a failure. */
+  readonly ready: { readonly path: Text; readonly value: string; readonly timeoutMs: number };
+}
+
+/** Ends a process that a `spawn` started: by pid, or the pid written in a store node. A process that is gone is fine. */
+export interface KillAction {
+  readonly kind: 'kill';
+  readonly pid: { readonly value: Text } | { readonly path: Text };
+  readonly signal: 'SIGHUP' | 'SIGTERM' | 'SIGKILL';
+  /** Wait so long for its end, then SIGKILL; 0 does not wait. */
+  readonly graceMs: number;
+  /** The domain that the process serves. */
+  readonly domid: Text;
+}
+
+/** Runs a hotplug script of Xen's protocol to its end. */
+export interface HotplugAction {
+  readonly kind: 'hotplug';
+  readonly argv: readonly Text[];
+  readonly env: Readonly<Record<string, Text>>;
+  readonly timeoutMs: number;
+  /** Where the script leaves its words on failure (`hotplug-error`). */
+  readonly errorPath: Text;
+  /** On removal a script's failure is a warning (libxl ignores it). */
+  readonly failure: 'error' | 'warning';
+}
+
+/** Commands on a QEMU's monitor, in order; each command's `binds` take fields of its answer (`return.0.filename`). */
+export interface QmpAction {
+  readonly kind: 'qmp';
+  readonly socket: Text;
+  readonly commands: readonly QmpCommand[];
+  readonly timeoutMs: number;
+}
+export interface QmpCommand {
+  readonly execute: string;
+  readonly arguments?: Readonly<Record<string, Json>>;
+}
+export type Json = null | boolean | number | Text | readonly Json[] | { readonly [key: string]: Json };
+
+/** Waits for a store node; result: `value`. Every wait is bounded. */
+export interface WaitAction {
+  readonly kind: 'wait';
+  readonly path: Text;
+  readonly until: { readonly oneOf: readonly string[] } | 'non-empty' | 'gone';
+  /** Values that end the wait as a failure at once. */
+  readonly failOn: readonly string[];
+  readonly timeoutMs: number;
+  /** What the wait is for, as a noun phrase: `the backend of xvda`. */
+  readonly subject: string;
+  /** Nodes whose values go into the error. */
+  readonly evidence: readonly Text[];
+  /** What a timeout is: an error, or accepted and said (`the guest does not answer`). */
+  readonly timeout: 'error' | 'warning';
+}
+
+export type FileAction =
+  | { readonly kind: 'file'; readonly op: 'write'; readonly path: Text; readonly content: Text; readonly mode: number }
+  | { readonly kind: 'file'; readonly op: 'mkdir'; readonly path: Text; readonly mode: number }
+  /** Removes a file; a missing one is fine. */
+  | { readonly kind: 'file'; readonly op: 'remove'; readonly path: Text };
+
+/** Takes a lock file until the plan ends; waits for the holder within the bound. Released whatever happens. */
+export interface LockAction {
+  readonly kind: 'lock';
+  readonly path: Text;
+  readonly timeoutMs: number;
+}
