@@ -55,7 +55,9 @@ function bound(part: Hole, bindings: Bindings): string {
 export function show(text: Text, bindings: Bindings = {}): string {
   if (typeof text === 'string') return text.replaceAll('${', '$${');
   return text.parts
-    .map((part) => (typeof part === 'string' ? part.replaceAll('${', '$${') : (bindings[part.hole] ?? `\${${part.hole}}`)))
+    .map((part) =>
+      typeof part === 'string' ? part.replaceAll('${', '$${') : (bindings[part.hole] ?? `\${${part.hole}}`),
+    )
     .join('');
 }
 

@@ -11,7 +11,12 @@ export type Hypercall =
   | { readonly op: 'max_vcpus'; readonly domid: Text; readonly max: number }
   | { readonly op: 'max_mem'; readonly domid: Text; readonly maxKiB: number }
   /** Result: `port`. `remoteDomid` is the end that may bind it. */
-  | { readonly op: 'evtchn_alloc_unbound'; readonly domid: Text; readonly remoteDomid: number; readonly purpose: 'xenstore' | 'console' }
+  | {
+      readonly op: 'evtchn_alloc_unbound';
+      readonly domid: Text;
+      readonly remoteDomid: number;
+      readonly purpose: 'xenstore' | 'console';
+    }
   | BuildDomain
   | { readonly op: 'pausedomain'; readonly domid: Text }
   | { readonly op: 'unpausedomain'; readonly domid: Text };

@@ -1,5 +1,8 @@
 import type { Text } from '../base/text.ts';
+import type { StoreOp } from '../base/store-op.ts';
 import type { Hypercall } from './hypercall.ts';
+
+export type { Refusal, StoreOp } from '../base/store-op.ts';
 
 /**
  * A plan is what will happen, as data: printed by `--dry-run`, run by lib/run, kept in the journal. Steps run as soon
@@ -53,36 +56,14 @@ export interface StoreAction {
   readonly ops: readonly StoreOp[];
 }
 
-export type StoreOp =
-  /** Writes a value; with `perms` (first the owner, `n0`, `r7` …) it sets them at once, else the node inherits. */
-  | { readonly op: 'write'; readonly path: Text; readonly value: Text; readonly perms?: readonly Text[] }
-  | { readonly op: 'mkdir'; readonly path: Text; readonly perms?: readonly Text[] }
-  /** Removes a subtree; a missing one is fine. */
-  | { readonly op: 'rm'; readonly path: Text }
-  /** Removes a subtree and then every parent that is left without value and children (`libxl__xs_path_cleanup`). */
-  | { readonly op: 'prune'; readonly path: Text }
-  /** Fails the transaction, with this error, where the path exists. */
-  | { readonly op: 'require-absent'; readonly path: Text; readonly error: Refusal }
-  /** Fails the transaction where another domain has this name. */
-  | { readonly op: 'require-unused-name'; readonly name: Text; readonly domid: Text; readonly error: Refusal }
-  /** Writes only where the node is there: a device that is gone meanwhile is not made anew. */
-  | { readonly op: 'write-if-present'; readonly path: Text; readonly value: Text }
-  | { readonly op: 'introduce'; readonly domid: Text; readonly gfn: Text; readonly port: Text }
-  | { readonly op: 'release'; readonly domid: Text };
-
-/** The error that a failed condition gives. */
-export interface Refusal {
-  readonly code: string;
-  readonly message: string;
-  readonly hint?: string;
-}
-
 /** Starts a process that outlives us; result: `pid`. Its output goes to `log`, whose last lines are the evidence on failure. */
 export interface SpawnAction {
   readonly kind: 'spawn';
   readonly argv: readonly Text[];
   readonly env: Readonly<Record<string, Text>>;
   readonly log: Text;
+  /** The node that gets the pid as soon as there is one, before the wait: it is what `kill` finds the process by. */
+  readonly pidPath: Text;
   /** The domain that the process serves. */
   readonly domid: Text;
   /** Ends the spawn: the store node that says the process is ready. An exit before that is a failure. */
