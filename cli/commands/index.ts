@@ -1,0 +1,255 @@
+import type { Arguments, CommandSummary, Run } from '../command.ts';
+
+const help = { name: 'help', letter: 'h', summary: 'Say what the command does and which options it takes.' } as const;
+const json = { name: 'json', summary: 'Answer in JSON.' } as const;
+
+/** How a plan can be shown. */
+export const PLAN_FORMATS = ['text', 'qemu', 'xenstore', 'json'] as const;
+/** What to show of a plan. */
+export type PlanFormat = (typeof PLAN_FORMATS)[number];
+
+const planning = [
+  {
+    name: 'dryrun',
+    aliases: ['dry-run'],
+    letter: 'n',
+    summary: 'Print the plan and change nothing.',
+  },
+  { name: 'format', value: PLAN_FORMATS, summary: 'What to print of the plan; implies --dryrun.' },
+  {
+    name: 'facts',
+    value: 'FILE',
+    summary: 'Plan on the facts of this file (see "xl host facts") instead of on this host.',
+  },
+  {
+    name: 'assume',
+    value: 'KEY=VALUE',
+    repeatable: true,
+    summary: 'Plan as if this were so: domid=7, xen=4.17, qemu=7.2.',
+  },
+] as const;
+const timing = { name: 'timing', summary: 'Print where the time went.' } as const;
+
+/**
+ * Every command, in the order in which help lists them: what xl has in xl's order (tools/xl/xl_cmdtable.c), then ours.
+ * A name of two words is a command of a group: `disk explain`.
+ */
+export const commands = {
+  create: {
+    synopsis: '<ConfigFile> [options] [vars]',
+    summary: 'Create a domain from config file <filename>',
+    description:
+      'Reads the configuration, decides what each device needs, makes the plan and runs it. Words of the form ' +
+      'key=value are added to the configuration as if they stood at its end. /dev/null as the file means that they are all there is.',
+    options: [
+      help,
+      ...planning,
+      timing,
+      { name: 'console', letter: 'c', summary: 'Connect to the console once the domain is there.' },
+      { name: 'pause', letter: 'p', summary: 'Leave the domain paused after its creation.' },
+      { name: 'defconfig', letter: 'f', value: 'FILE', summary: 'Use the given configuration file.' },
+      { name: 'quiet', letter: 'q', summary: 'Print nothing but errors.' },
+      { name: 'foreground', letter: 'F', summary: 'Stay until the domain ends.' },
+      { name: 'detach', letter: 'e', summary: 'Do not wait in the background for the death of the domain.' },
+      { name: 'debug', letter: 'd', summary: 'Print the plan to stderr before it runs.' },
+      { name: 'strict', summary: "Read the file as xl does: what xl refuses is an error, not a warning." },
+    ],
+    minWords: 0,
+    words: ['file', 'word'],
+    dryRun: true,
+  },
+  list: {
+    synopsis: '[options] [Domain]',
+    summary: 'List information about all/some domains',
+    options: [
+      help,
+      { name: 'long', letter: 'l', summary: 'Output all details, in JSON.' },
+      { name: 'verbose', letter: 'v', summary: 'Also the UUIDs and why a domain has shut down.' },
+      json,
+    ],
+    minWords: 0,
+    words: ['domain'],
+  },
+  destroy: {
+    synopsis: '[options] <Domain>',
+    summary: 'Terminate a domain immediately',
+    options: [
+      help,
+      { name: 'force', letter: 'f', summary: 'Permit destroying domain 0, which will only succeed when domain 0 does not actually exist.' },
+      ...planning,
+      timing,
+    ],
+    minWords: 1,
+    words: ['domain'],
+    dryRun: true,
+  },
+  pause: {
+    synopsis: '<Domain>',
+    summary: 'Pause execution of a domain',
+    options: [help],
+    minWords: 1,
+    words: ['domain'],
+  },
+  unpause: {
+    synopsis: '<Domain>',
+    summary: 'Unpause a paused domain',
+    options: [help],
+    minWords: 1,
+    words: ['domain'],
+  },
+  console: {
+    synopsis: '[options] <Domain>',
+    summary: "Attach to domain's console",
+    description: 'Leave with Ctrl-]. The last of what the domain has said so far is shown first.',
+    options: [
+      help,
+      { name: 'type', letter: 't', value: ['pv', 'serial', 'vuart'], summary: 'Console type; PV for a PV or PVH guest, serial for HVM.' },
+      { name: 'num', letter: 'n', value: 'NUMBER', summary: 'Console number.' },
+      { name: 'escape', letter: 'e', value: 'CHAR', summary: 'Character that leaves the console, with Ctrl.' },
+    ],
+    minWords: 1,
+    words: ['domain'],
+  },
+  domid: {
+    synopsis: '<DomainName>',
+    summary: 'Convert a domain name to domain id',
+    options: [help, json],
+    minWords: 1,
+    words: ['domain'],
+  },
+  domname: {
+    synopsis: '<DomainId>',
+    summary: 'Convert a domain id to domain name',
+    options: [help, json],
+    minWords: 1,
+    words: ['word'],
+  },
+  'block-attach': {
+    synopsis: '<Domain> <disk-spec-component(s)>...',
+    summary: 'Create a new virtual block device',
+    options: [help, ...planning, timing],
+    minWords: 2,
+    words: ['domain', 'disk-spec'],
+    dryRun: true,
+  },
+  'block-list': {
+    synopsis: '<Domain(s)>',
+    summary: 'List virtual block devices for a domain',
+    options: [help, json],
+    minWords: 1,
+    words: ['domain'],
+  },
+  'block-detach': {
+    synopsis: '<Domain> <DevId>',
+    summary: "Destroy a domain's virtual block device",
+    description: 'The device may be named as the guest sees it (xvdb) or by its number (51728).',
+    options: [
+      help,
+      { name: 'force', letter: 'f', summary: 'Take the device away without asking the guest.' },
+      ...planning,
+      timing,
+    ],
+    minWords: 2,
+    words: ['domain', 'device'],
+    dryRun: true,
+  },
+  'disk explain': {
+    synopsis: '<disk-spec-component(s)>...',
+    summary: 'Say what a disk specification means and which backend will serve it, and why no other',
+    options: [
+      help,
+      { name: 'type', value: ['pv', 'pvh', 'hvm'], summary: 'The kind of domain that gets the disk; pvh unless said.' },
+      { name: 'facts', value: 'FILE', summary: 'Decide on the facts of this file instead of on this host.' },
+      { name: 'assume', value: 'KEY=VALUE', repeatable: true, summary: 'Decide as if this were so: xen=4.17.' },
+      json,
+    ],
+    minWords: 1,
+    words: ['disk-spec'],
+    ours: true,
+  },
+  'disk probe': {
+    synopsis: '<File>...',
+    summary: 'Say what format an image has and what lies below it',
+    options: [help, json],
+    minWords: 1,
+    words: ['file'],
+    ours: true,
+  },
+  'host status': {
+    synopsis: '',
+    summary: 'Say which host commands act on, and how it is',
+    options: [help, json],
+    minWords: 0,
+    words: [],
+    ours: true,
+  },
+  'host facts': {
+    synopsis: '[File]...',
+    summary: 'Print what a plan would know about this host and these files, as JSON',
+    options: [help, { name: 'assume', value: 'KEY=VALUE', repeatable: true, summary: 'Say this instead of what is found.' }, json],
+    minWords: 0,
+    words: ['file'],
+    ours: true,
+  },
+  'host stop': {
+    synopsis: '',
+    summary: 'End the embedded host and every domain on it',
+    options: [help],
+    minWords: 0,
+    words: [],
+    ours: true,
+  },
+  'host daemon': {
+    synopsis: '',
+    summary: 'Be the embedded host; started by the first command that needs it',
+    options: [help],
+    minWords: 0,
+    words: [],
+    ours: true,
+    hidden: true,
+  },
+  hotplug: {
+    synopsis: '<script> <add|remove>',
+    summary: 'Do the work of a hotplug script; run by hotplug/*',
+    options: [help],
+    minWords: 2,
+    words: ['word'],
+    ours: true,
+    hidden: true,
+  },
+  completion: {
+    synopsis: '<bash|zsh>',
+    summary: 'Print the completion script for a shell',
+    options: [help],
+    minWords: 1,
+    words: ['word'],
+    ours: true,
+  },
+  help: {
+    synopsis: '[command]',
+    summary: 'List the commands, or explain one',
+    options: [help],
+    minWords: 0,
+    words: ['command'],
+    ours: true,
+  },
+  version: {
+    synopsis: '',
+    summary: 'Print the version of this program',
+    options: [help, json],
+    minWords: 0,
+    words: [],
+    ours: true,
+  },
+} as const satisfies Record<string, CommandSummary>;
+
+/** The name of a command, as the table has it. */
+export type CommandName = keyof typeof commands;
+/** What a command gets: its own options, typed by its row. */
+export type ArgumentsOf<Name extends CommandName> = Arguments<(typeof commands)[Name]['options']>;
+/** The function that a command's file exports as `run`. */
+export type RunOf<Name extends CommandName> = Run<(typeof commands)[Name]['options']>;
+
+/** The commands that help shows. */
+export const visibleCommands = (): [CommandName, CommandSummary][] =>
+  (Object.entries(commands) as [CommandName, CommandSummary][]).filter(([, summary]) => summary.hidden !== true);
