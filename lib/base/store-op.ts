@@ -15,6 +15,8 @@ export type StoreOp =
   | { readonly op: 'require-unused-name'; readonly name: Text; readonly domid: Text; readonly error: Refusal }
   /** Writes only where the node is there: a device that is gone meanwhile is not made anew. */
   | { readonly op: 'write-if-present'; readonly path: Text; readonly value: Text }
+  /** Writes `to` only where the value is `from`: takes back a request that nobody has answered yet. */
+  | { readonly op: 'replace'; readonly path: Text; readonly from: string; readonly to: string }
   | { readonly op: 'introduce'; readonly domid: Text; readonly gfn: Text; readonly port: Text }
   | { readonly op: 'release'; readonly domid: Text };
 

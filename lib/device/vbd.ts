@@ -1,5 +1,6 @@
 import { t, type Text } from '../base/text.ts';
-import type { DiskBackend } from '../disk/disk.ts';
+import { DEVICE_CLASSES } from '../disk/decision.ts';
+import type { DiskBackend, DiskFormat } from '../disk/disk.ts';
 import { devicePaths, flag, optional, XenbusState, type DeviceNodes, type DevicePaths, type Key } from './nodes.ts';
 
 /** A disk with every choice made: what is needed to write its nodes. */
@@ -12,7 +13,7 @@ export interface Vbd {
   readonly backend: DiskBackend;
   /** The path or target; empty for an empty drive. */
   readonly target: string;
-  readonly format: 'raw' | 'qcow' | 'qcow2' | 'vhd' | 'qed' | 'empty';
+  readonly format: DiskFormat;
   /** Absolute path of the hotplug script, for the backends that have one. */
   readonly script: string | null;
   readonly writable: boolean;
@@ -35,23 +36,13 @@ export interface VbdColo {
   readonly hiddenDisk: string;
 }
 
-/** xenstore's words for each backend: the directory below `backend/`, and the value of the `type` node. */
-const BACKEND_WORDS = {
-  phy: { kind: 'vbd', type: 'phy' },
-  tap: { kind: 'vbd3', type: 'vbd3' },
-  qdisk: { kind: 'qdisk', type: 'qdisk' },
-  standalone: { kind: 'virtio_disk', type: 'standalone' },
-} as const satisfies Record<DiskBackend, { kind: string; type: string }>;
-
-export type BackendKind = (typeof BACKEND_WORDS)[DiskBackend]['kind'];
-
-/** The directory below `backend/` that a disk of this backend lives in. */
-export const backendKindOf = (backend: DiskBackend): BackendKind => BACKEND_WORDS[backend].kind;
+/** The value of the `type` node. */
+const TYPE_NODES = { phy: 'phy', tap: 'vbd3', qdisk: 'qdisk', standalone: 'standalone' } as const;
 
 /** Where a disk lives in xenstore. The frontend is a `vbd` whatever serves it, save for virtio disks. */
 export function vbdPaths(vbd: Pick<Vbd, 'domid' | 'backendDomid' | 'devid' | 'backend'>): DevicePaths {
   const kind = vbd.backend === 'standalone' ? 'virtio_disk' : 'vbd';
-  return devicePaths({ ...vbd, kind, backendKind: backendKindOf(vbd.backend) });
+  return devicePaths({ ...vbd, kind, backendKind: DEVICE_CLASSES[vbd.backend] });
 }
 
 /** A disk's nodes, keys in libxl's order (`libxl_disk.c:device_disk_add`). */
@@ -67,7 +58,7 @@ export function vbdNodes(vbd: Vbd): DeviceNodes {
     ['bootable', '1'],
     ['state', XenbusState.Initialising],
     ['dev', vbd.vdev],
-    ['type', BACKEND_WORDS[vbd.backend].type],
+    ['type', TYPE_NODES[vbd.backend]],
     ['mode', vbd.writable ? 'w' : 'r'],
     ['device-type', deviceType],
     ...(vbd.directIoSafe ? [['direct-io-safe', '1'] as const] : []),
@@ -116,4 +107,4 @@ function coloKeys(colo: VbdColo | null): Key[] {
 
 /** Where the hotplug script of a disk finds its device: relative to /local/domain/0, as libxl's environment has it. */
 export const vbdXenbusPath = (vbd: Pick<Vbd, 'domid' | 'devid' | 'backend'>): Text =>
-  t`backend/${backendKindOf(vbd.backend)}/${vbd.domid}/${vbd.devid}`;
+  t`backend/${DEVICE_CLASSES[vbd.backend]}/${vbd.domid}/${vbd.devid}`;

@@ -93,7 +93,7 @@ export interface HotplugAction {
   readonly failure: 'error' | 'warning';
 }
 
-/** Commands on a QEMU's monitor, in order; each command's `binds` take fields of its answer (`return.0.filename`). */
+/** Commands on a QEMU's monitor, in order. */
 export interface QmpAction {
   readonly kind: 'qmp';
   readonly socket: Text;
@@ -103,6 +103,16 @@ export interface QmpAction {
 export interface QmpCommand {
   readonly execute: string;
   readonly arguments?: Readonly<Record<string, Json>>;
+  /** Holes that the answer fills. */
+  readonly takes?: Readonly<Record<string, Take>>;
+}
+
+/** A field of a QMP answer; of the first element with `where`'s value where the answer is a list. */
+export interface Take {
+  readonly where?: { readonly field: string; readonly is: string };
+  readonly field: string;
+  /** Dropped from the front of the value; a value without it fills the hole with nothing. */
+  readonly after?: string;
 }
 export type Json = null | boolean | number | Text | readonly Json[] | { readonly [key: string]: Json };
 
@@ -110,7 +120,8 @@ export type Json = null | boolean | number | Text | readonly Json[] | { readonly
 export interface WaitAction {
   readonly kind: 'wait';
   readonly path: Text;
-  readonly until: { readonly oneOf: readonly string[] } | 'non-empty' | 'gone';
+  /** `orGone`: a node that is not there (any more) ends the wait as well; else it is waited for. */
+  readonly until: { readonly oneOf: readonly string[]; readonly orGone?: boolean } | 'non-empty' | 'gone';
   /** Values that end the wait as a failure at once. */
   readonly failOn: readonly string[];
   readonly timeoutMs: number;

@@ -1,0 +1,146 @@
+import type { HostFacts } from '../base/facts.ts';
+import { t, type Text } from '../base/text.ts';
+import { addDevice, removeDevice, XenbusState } from '../device/nodes.ts';
+import { vbdNodes, vbdPaths, vbdXenbusPath, type Vbd } from '../device/vbd.ts';
+import { DEVICE_CLASSES } from '../disk/decision.ts';
+import { HOTPLUG_TIMEOUT_MS } from './close.ts';
+import type { Plan, Step } from './step.ts';
+
+/** libxl's bound for a backend to answer (LIBXL_INIT_TIMEOUT); an emulated machine gets longer. */
+const CONNECT_TIMEOUT_MS = { xen: 10_000, embedded: 60_000 } as const;
+
+export interface AttachSteps {
+  readonly facts: Pick<HostFacts, 'host'>;
+  /** Steps before the nodes are written. */
+  readonly after: readonly string[];
+  /** Steps before anybody can serve the disk: the device model, for the backends that live in it. */
+  readonly served: readonly string[];
+  /** Refuse a devid that the running domain already has. */
+  readonly refuseExisting: boolean;
+}
+
+/** The steps that add one disk: its nodes, the wait for its backend, the hotplug script where the backend has one. */
+export function attachSteps(vbd: Vbd, options: AttachSteps): Step[] {
+  return [writeNodes(vbd, options), waitForBackend(vbd, options), ...addScript(vbd, options)];
+}
+
+/** Attaches one disk to a running domain. */
+export function planAttach(
+  domain: { readonly domid: number; readonly name: string | null },
+  vbd: Vbd,
+  facts: Pick<HostFacts, 'host'>,
+): Plan {
+  return {
+    title: `attach ${vbd.vdev} to ${domain.name ?? `domain ${domain.domid}`}`,
+    bindings: {},
+    steps: attachSteps(vbd, { facts, after: [], served: [], refuseExisting: true }),
+  };
+}
+
+function writeNodes(vbd: Vbd, { after, refuseExisting }: AttachSteps): Step {
+  const paths = vbdPaths(vbd);
+  const refuse = {
+    op: 'require-absent',
+    path: paths.libxl,
+    error: {
+      code: 'device-exists',
+      message: `the domain already has a disk ${vbd.vdev} (device already exists in xenstore)`,
+      hint: 'choose another vdev, or take the present one away with `xl block-detach`',
+    },
+  } as const;
+  return {
+    id: `${vbd.vdev}-nodes`,
+    title: `write the nodes of ${vbd.vdev}`,
+    why: `${vbd.backend} serves ${vbd.target === '' ? 'an empty drive' : vbd.target} as ${vbd.writable ? 'read-write' : 'read-only'} ${vbd.cdrom ? 'cdrom' : 'disk'} ${vbd.devid}`,
+    needs: after,
+    action: {
+      kind: 'store',
+      transaction: true,
+      ops: [...(refuseExisting ? [refuse] : []), ...addDevice(vbdNodes(vbd))],
+    },
+    undo: [{ kind: 'store', transaction: true, ops: removeDevice(paths) }],
+  };
+}
+
+/**
+ * libxl does not wait for backends in QEMU at all, so a missing image shows up as a guest without a disk. We wait for
+ * every one of them.
+ */
+function waitForBackend(vbd: Vbd, { facts, served }: AttachSteps): Step {
+  const { backend, frontend } = vbdPaths(vbd);
+  const { InitWait, Initialised, Connected, Closing, Closed } = XenbusState;
+  // The embedded host's driver plays the frontend too: there a disk is Connected or it is not there.
+  const reached = facts.host === 'embedded' ? [Connected] : [InitWait, Initialised, Connected];
+  return {
+    id: `${vbd.vdev}-backend`,
+    title: `wait for the backend of ${vbd.vdev}`,
+    why: 'a backend that cannot open its image says so here, not in the guest',
+    needs: [`${vbd.vdev}-nodes`, ...served],
+    action: {
+      kind: 'wait',
+      path: t`${backend}/state`,
+      until: { oneOf: reached },
+      failOn: [Closing, Closed],
+      timeoutMs: CONNECT_TIMEOUT_MS[facts.host],
+      subject: `the backend of ${vbd.vdev}`,
+      evidence: [t`${backend}/state`, t`${frontend}/state`, t`${backend}/hotplug-status`, t`${backend}/hotplug-error`],
+      timeout: 'error',
+    },
+    undo: facts.host === 'embedded' ? [...letGo(backend)] : [],
+  };
+}
+
+/** Has the embedded host's driver unplug the disk before its nodes go. */
+function letGo(backend: Text): Step['undo'] {
+  return [
+    {
+      kind: 'store',
+      transaction: true,
+      ops: [
+        { op: 'write-if-present', path: t`${backend}/online`, value: '0' },
+        { op: 'write-if-present', path: t`${backend}/state`, value: XenbusState.Closing },
+      ],
+    },
+    {
+      kind: 'wait',
+      path: t`${backend}/state`,
+      until: { oneOf: [XenbusState.Closed], orGone: true },
+      failOn: [],
+      timeoutMs: 5_000,
+      subject: 'the backend to close',
+      evidence: [],
+      timeout: 'warning',
+    },
+  ];
+}
+
+/** blkback waits in InitWait until the script has told it which device to open. The embedded host's driver opens it itself. */
+function addScript(vbd: Vbd, { facts }: AttachSteps): Step[] {
+  const { script } = vbd;
+  if (facts.host === 'embedded' || script === null || vbd.backendDomid !== '0') return [];
+  const { backend } = vbdPaths(vbd);
+  const run = (verb: 'add' | 'remove') =>
+    ({
+      kind: 'hotplug',
+      argv: [script, verb],
+      env: {
+        script,
+        XENBUS_TYPE: DEVICE_CLASSES[vbd.backend],
+        XENBUS_PATH: vbdXenbusPath(vbd),
+        XENBUS_BASE_PATH: 'backend',
+      },
+      timeoutMs: HOTPLUG_TIMEOUT_MS,
+      errorPath: t`${backend}/hotplug-error`,
+      failure: verb === 'add' ? 'error' : 'warning',
+    }) as const;
+  return [
+    {
+      id: `${vbd.vdev}-script`,
+      title: `run ${script} add for ${vbd.vdev}`,
+      why: 'the script finds or makes the block device behind the target and tells blkback its number',
+      needs: [`${vbd.vdev}-backend`],
+      action: run('add'),
+      undo: [run('remove')],
+    },
+  ];
+}

@@ -1,0 +1,127 @@
+import type { HostDirs } from '../base/facts.ts';
+import { t } from '../base/text.ts';
+import { closeDevice, removeDevice, XenbusState } from '../device/nodes.ts';
+import { deviceName, isQemuBackend, type RunningDevice } from './running.ts';
+import type { Step } from './step.ts';
+
+/** libxl's bounds (libxl_internal.h: LIBXL_DESTROY_TIMEOUT, LIBXL_HOTPLUG_TIMEOUT). */
+export const CLOSE_TIMEOUT_MS = 10_000;
+export const HOTPLUG_TIMEOUT_MS = 40_000;
+
+export interface CloseOptions {
+  readonly domid: number;
+  readonly host: 'xen' | 'embedded';
+  readonly dirs: HostDirs;
+  /**
+   * `ask`: the guest must let go, else the device stays. `force`: the frontend goes first and a backend that does not
+   * answer is only a warning.
+   */
+  readonly mode: 'ask' | 'force';
+  /** Steps that must be done before. */
+  readonly after: readonly string[];
+}
+
+/** The steps that take one device away: ask, wait, run the script's `remove`, remove the nodes. */
+export function closeSteps(device: RunningDevice, options: CloseOptions): Step[] {
+  const name = deviceName(device);
+  const steps = [
+    askToClose(device, name, options),
+    waitForClosed(device, name, options),
+    ...removeScript(device, name, options),
+  ];
+  return [...steps, removeNodes(device, name, steps.at(-1)!.id)];
+}
+
+function askToClose(device: RunningDevice, name: string, { mode, after }: CloseOptions): Step {
+  const forced = mode === 'force';
+  return {
+    id: `${name}-close`,
+    title: `ask the backend of ${name} to close`,
+    why: forced
+      ? 'the frontend goes first: nobody waits for the guest'
+      : 'Closing tells the guest to flush and let go before anything is taken away',
+    needs: after,
+    action: {
+      kind: 'store',
+      transaction: true,
+      ops: [...(forced ? [{ op: 'prune', path: device.frontend } as const] : []), ...closeDevice(device)],
+    },
+    undo: forced ? [] : [takeBack(device)],
+  };
+}
+
+/** A request that the backend has not answered yet is taken back; one that it has answered stands. */
+function takeBack(device: RunningDevice): Step['undo'][number] {
+  const before = device.backendState ?? XenbusState.Initialising;
+  return {
+    kind: 'store',
+    transaction: true,
+    ops: [
+      { op: 'write-if-present', path: t`${device.backend}/online`, value: '1' },
+      { op: 'replace', path: t`${device.backend}/state`, from: XenbusState.Closing, to: before },
+    ],
+  };
+}
+
+function waitForClosed(device: RunningDevice, name: string, { mode }: CloseOptions): Step {
+  return {
+    id: `${name}-closed`,
+    title: `wait until the backend of ${name} has closed`,
+    why: 'its image may be used elsewhere only when the backend has let go of it',
+    needs: [`${name}-close`],
+    action: {
+      kind: 'wait',
+      path: t`${device.backend}/state`,
+      until: { oneOf: [XenbusState.Closed], orGone: true },
+      failOn: [],
+      timeoutMs: CLOSE_TIMEOUT_MS,
+      subject: `the backend of ${name} to close`,
+      evidence: [t`${device.backend}/state`, t`${device.frontend}/state`, t`${device.backend}/hotplug-error`],
+      timeout: mode === 'force' ? 'warning' : 'error',
+    },
+    undo: [],
+  };
+}
+
+/** Kernel backends have a script that undoes what `add` did (libxl_linux.c); the embedded host's daemon needs none. */
+function removeScript(device: RunningDevice, name: string, { domid, host, mode }: CloseOptions): Step[] {
+  const script = device.keys['script'];
+  if (host === 'embedded' || script === undefined || isQemuBackend(device.backendKind)) return [];
+  const isVif = device.backendKind === 'vif';
+  return [
+    {
+      id: `${name}-script`,
+      title: `run ${isVif ? 'vif' : 'block'} script for ${name}: ${isVif ? 'offline' : 'remove'}`,
+      why: isVif ? 'it takes the interface off its bridge' : 'it gives back the loop device or whatever `add` took',
+      needs: [`${name}-closed`],
+      action: {
+        kind: 'hotplug',
+        argv: isVif ? [script, 'offline', 'type_if=vif'] : [script, 'remove'],
+        env: {
+          script,
+          XENBUS_TYPE: device.backendKind,
+          XENBUS_PATH: `backend/${device.backendKind}/${domid}/${device.devid}`,
+          XENBUS_BASE_PATH: 'backend',
+          ...(isVif
+            ? { netdev: device.keys['gatewaydev'] ?? '', vif: device.keys['vifname'] ?? `vif${domid}.${device.devid}` }
+            : {}),
+        },
+        timeoutMs: HOTPLUG_TIMEOUT_MS,
+        errorPath: t`${device.backend}/hotplug-error`,
+        failure: mode === 'force' || isVif ? 'warning' : 'error',
+      },
+      undo: [],
+    },
+  ];
+}
+
+function removeNodes(device: RunningDevice, name: string, after: string): Step {
+  return {
+    id: `${name}-remove`,
+    title: `remove the nodes of ${name}`,
+    why: 'nothing of the device stays in xenstore',
+    needs: [after],
+    action: { kind: 'store', transaction: true, ops: removeDevice(device) },
+    undo: [],
+  };
+}

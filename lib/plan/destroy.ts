@@ -1,0 +1,118 @@
+import type { HostFacts } from '../base/facts.ts';
+import { show } from '../base/text.ts';
+import { removeDomain } from '../device/domain.ts';
+import { removeDevice } from '../device/nodes.ts';
+import { closeSteps } from './close.ts';
+import { libxenstatSocket, qmpSocket, userdataFile } from './files.ts';
+import { deviceName, type RunningDevice, type RunningDomain } from './running.ts';
+import type { Plan, Step } from './step.ts';
+
+/** Ends a domain at once, in libxl's order: stop it, its device model, its devices, its nodes, the domain itself. */
+export function planDestroy(domain: RunningDomain, facts: Pick<HostFacts, 'host' | 'dirs'>): Plan {
+  const pause = pauseDomain(domain);
+  const model = domain.hasDeviceModel ? [killDeviceModel(domain)] : [];
+  const stopped = [pause, ...model].map((step) => step.id);
+  const devices = domain.devices.map((device) =>
+    device.kind === 'console'
+      ? [removeConsole(device, stopped)]
+      : closeSteps(device, { domid: domain.domid, host: facts.host, dirs: facts.dirs, mode: 'force', after: stopped }),
+  );
+  const gone = [...stopped, ...devices.map((steps) => steps.at(-1)!.id)];
+  return {
+    title: `destroy ${domain.name ?? `domain ${domain.domid}`}`,
+    bindings: {},
+    steps: [
+      pause,
+      ...model,
+      ...devices.flat(),
+      removeNodes(domain, gone),
+      ...removeFiles(domain, facts),
+      destroyDomain(domain),
+    ],
+  };
+}
+
+function pauseDomain({ domid }: RunningDomain): Step {
+  return {
+    id: 'pause',
+    title: 'pause the domain',
+    why: 'it must not run while its devices go',
+    needs: [],
+    action: { kind: 'hypercall', call: { op: 'pausedomain', domid: String(domid) } },
+    undo: [],
+  };
+}
+
+function killDeviceModel({ domid }: RunningDomain): Step {
+  return {
+    id: 'device-model',
+    title: 'end the device model',
+    why: 'SIGHUP lets QEMU close its images; it gets SIGKILL if it does not go',
+    needs: ['pause'],
+    action: {
+      kind: 'kill',
+      pid: { path: `/local/domain/${domid}/image/device-model-pid` },
+      signal: 'SIGHUP',
+      graceMs: 5_000,
+      domid: String(domid),
+    },
+    undo: [],
+  };
+}
+
+/** xenconsoled never answers a Closing: its console just goes. */
+function removeConsole(device: RunningDevice, after: readonly string[]): Step {
+  return {
+    id: `${deviceName(device)}-remove`,
+    title: `remove the nodes of ${deviceName(device)}`,
+    why: 'a console has no handshake',
+    needs: after,
+    action: { kind: 'store', transaction: true, ops: removeDevice(device) },
+    undo: [],
+  };
+}
+
+function removeNodes({ domid, uuid, hasDeviceModel }: RunningDomain, after: readonly string[]): Step {
+  return {
+    id: 'nodes',
+    title: 'remove the domain from xenstore',
+    why: 'its name and its paths are free again',
+    needs: after,
+    action: {
+      kind: 'store',
+      transaction: true,
+      ops: [
+        ...(hasDeviceModel ? [{ op: 'prune', path: `/local/domain/0/device-model/${domid}` } as const] : []),
+        ...removeDomain({ domid: String(domid), uuid }),
+      ],
+    },
+    undo: [],
+  };
+}
+
+function removeFiles({ domid, uuid }: RunningDomain, { dirs }: Pick<HostFacts, 'dirs'>): Step[] {
+  const files = [
+    ...(uuid === null ? [] : [userdataFile(dirs, String(domid), uuid)]),
+    qmpSocket(dirs, String(domid)),
+    libxenstatSocket(dirs, String(domid)),
+  ];
+  return files.map((path, index) => ({
+    id: `file-${index + 1}`,
+    title: `remove ${show(path)}`,
+    why: 'it belongs to the domain',
+    needs: ['nodes'],
+    action: { kind: 'file', op: 'remove', path },
+    undo: [],
+  }));
+}
+
+function destroyDomain({ domid }: RunningDomain): Step {
+  return {
+    id: 'destroy',
+    title: 'destroy the domain',
+    why: 'Xen takes back its memory; last, so that nothing else can take its number before its nodes are gone',
+    needs: ['nodes'],
+    action: { kind: 'hypercall', call: { op: 'destroydomain', domid: String(domid) } },
+    undo: [],
+  };
+}

@@ -1,0 +1,20 @@
+import type { HostDirs } from '../base/facts.ts';
+import { t, type Text } from '../base/text.ts';
+
+/** Names of the files that belong to a domain, as libxl and stock xl know them (xenstore-nodes.md section 10). */
+
+/** The domain's configuration as libxl's JSON; what `list -l` reads and what a later command of any toolstack trusts. */
+export const userdataFile = (dirs: HostDirs, domid: Text, uuid: string): Text =>
+  t`${dirs.lib}/userdata-d.${domid}.${uuid}.libxl-json`;
+
+/** QEMU's monitor for the toolstack. */
+export const qmpSocket = (dirs: HostDirs, domid: Text): Text => t`${dirs.run}/qmp-libxl-${domid}`;
+
+/** A second monitor, for xentop and its like. */
+export const libxenstatSocket = (dirs: HostDirs, domid: Text): Text => t`${dirs.run}/qmp-libxenstat-${domid}`;
+
+/** What QEMU says. */
+export const deviceModelLog = (dirs: HostDirs, name: string): string => `${dirs.log}/qemu-dm-${name}.log`;
+
+/** On the embedded host: the socket of the guest's first console or serial line, which its daemon reads. */
+export const consoleSocket = (dirs: HostDirs, domid: Text): Text => t`${dirs.state}/machine-${domid}-console.sock`;
