@@ -75,8 +75,12 @@ export interface Files {
   tail(path: string, lines: number): Promise<string[]>;
   /** Takes a lock file; the function gives it back. A lock whose holder is dead is taken over. */
   lock(path: string, options: { timeoutMs: number; signal: AbortSignal }): Promise<() => Promise<void>>;
-  /** Adds a line to a file and has it on disk when done. */
+  /** Adds a line (or several, joined by newlines) to a file and has it on disk when done. */
   append(path: string, line: string): Promise<void>;
+  /** A text file as a whole, or null where there is none. For files of our own: no bound. */
+  read(path: string): Promise<string | null>;
+  /** Names in a directory; empty where there is none. */
+  list(directory: string): Promise<string[]>;
 }
 
 /** QEMU's monitors. */

@@ -1,0 +1,53 @@
+import { XlError } from '../../base/error.ts';
+import type { ActionContext, ActionResult } from '../context.ts';
+import { nodeEvidence } from '../evidence.ts';
+import type { FilledActionOf } from '../fill.ts';
+import { watchNode } from './watch.ts';
+
+type Wait = FilledActionOf<'wait'>;
+
+/** Waits for a node; finds out its `value` (empty where the node is gone). It changes nothing. */
+export async function performWait(action: Wait, context: ActionContext): Promise<ActionResult> {
+  const seen = await watchNode(
+    {
+      path: action.path,
+      subject: action.subject,
+      timeoutMs: action.timeoutMs,
+      enough: (value) => reached(action, value) || failed(action, value),
+    },
+    context,
+  );
+  if (seen.end === 'enough' && reached(action, seen.value)) return { value: seen.value ?? '' };
+  if (seen.end === 'enough') throw await failure(action, seen.value, context);
+  if (action.timeout === 'error') throw await timeout(action, context);
+  context.warn({
+    severity: 'warning',
+    code: 'wait-timed-out',
+    message: `waited ${seconds(action.timeoutMs)} for ${action.subject}; going on without`,
+  });
+  return { value: seen.value ?? '' };
+}
+
+function reached({ until }: Wait, value: string | null): boolean {
+  if (until === 'gone') return value === null;
+  if (until === 'non-empty') return value !== null && value !== '';
+  return value === null ? until.orGone === true : until.oneOf.includes(value);
+}
+
+const failed = ({ failOn }: Wait, value: string | null): boolean => value !== null && failOn.includes(value);
+
+async function failure(action: Wait, value: string | null, { ports }: ActionContext): Promise<XlError> {
+  return new XlError('wait-failed', `waited for ${action.subject}, but ${action.path} became ${value ?? 'nothing'}`, {
+    evidence: await nodeEvidence(ports, action.evidence),
+    hint: 'the nodes below say what the other side found',
+  });
+}
+
+async function timeout(action: Wait, { ports }: ActionContext): Promise<XlError> {
+  return new XlError('wait-timed-out', `waited ${seconds(action.timeoutMs)} for ${action.subject} in vain`, {
+    evidence: await nodeEvidence(ports, [action.path, ...action.evidence.filter((path) => path !== action.path)]),
+    hint: 'the nodes below show how far each side came',
+  });
+}
+
+const seconds = (ms: number): string => `${ms / 1000} s`;
