@@ -66,7 +66,7 @@ export function domainSkeleton(domain: DomainIdentity): StoreOp[] {
     write(t`${vm}/name`, name),
     write(t`${home}/control/platform-feature-multiprocessor-suspend`, '1'),
     write(t`${home}/control/platform-feature-xs_reset_watches`, '1'),
-    { op: 'write', path: t`${libxl}/type`, value: type, perms: toolstackOnly },
+    write(t`${libxl}/type`, type),
   ];
 }
 

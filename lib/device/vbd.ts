@@ -12,7 +12,9 @@ export interface Vbd {
   readonly vdev: string;
   readonly backend: DiskBackend;
   /** The path or target; empty for an empty drive. */
-  readonly target: string;
+  readonly target: Text;
+  /** The target is an empty file that stands for an empty drive's medium, and has to be made first (libxl's empty-cdrom). */
+  readonly makesTarget: boolean;
   readonly format: DiskFormat;
   /** Absolute path of the hotplug script, for the backends that have one. */
   readonly script: string | null;
@@ -88,10 +90,10 @@ export function vbdNodes(vbd: Vbd): DeviceNodes {
  * The `params` node: the bare path for phy and standalone, `FORMAT:PATH` for the others. `aio` stands for raw, and for
  * an empty drive (`libxl__device_disk_string_of_format`).
  */
-export function vbdParams(vbd: Pick<Vbd, 'backend' | 'format' | 'target'>): string {
+export function vbdParams(vbd: Pick<Vbd, 'backend' | 'format' | 'target'>): Text {
   if (vbd.backend === 'phy' || vbd.backend === 'standalone') return vbd.target;
   const format = vbd.format === 'raw' || vbd.format === 'empty' ? 'aio' : vbd.format;
-  return `${format}:${vbd.target}`;
+  return t`${format}:${vbd.target}`;
 }
 
 function coloKeys(colo: VbdColo | null): Key[] {

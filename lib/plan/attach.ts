@@ -1,5 +1,5 @@
 import type { HostFacts } from '../base/facts.ts';
-import { t, type Text } from '../base/text.ts';
+import { show, t, type Text } from '../base/text.ts';
 import { addDevice, removeDevice, XenbusState } from '../device/nodes.ts';
 import { vbdNodes, vbdPaths, vbdXenbusPath, type Vbd } from '../device/vbd.ts';
 import { DEVICE_CLASSES } from '../disk/decision.ts';
@@ -21,7 +21,12 @@ export interface AttachSteps {
 
 /** The steps that add one disk: its nodes, the wait for its backend, the hotplug script where the backend has one. */
 export function attachSteps(vbd: Vbd, options: AttachSteps): Step[] {
-  return [writeNodes(vbd, options), waitForBackend(vbd, options), ...addScript(vbd, options)];
+  return [
+    ...makeTarget(vbd, options),
+    writeNodes(vbd, options),
+    waitForBackend(vbd, options),
+    ...addScript(vbd, options),
+  ];
 }
 
 /** Attaches one disk to a running domain. */
@@ -35,6 +40,21 @@ export function planAttach(
     bindings: {},
     steps: attachSteps(vbd, { facts, after: [], served: [], refuseExisting: true }),
   };
+}
+
+/** blkback has no empty drives: an empty file takes the medium's place. */
+function makeTarget(vbd: Vbd, { after }: AttachSteps): Step[] {
+  if (!vbd.makesTarget) return [];
+  return [
+    {
+      id: `${vbd.vdev}-medium`,
+      title: `make the empty file behind ${vbd.vdev}`,
+      why: 'blkback has no empty drives: an empty file takes the medium’s place',
+      needs: after,
+      action: { kind: 'file', op: 'write', path: vbd.target, content: '', mode: 0o400 },
+      undo: [{ kind: 'file', op: 'remove', path: vbd.target }],
+    },
+  ];
 }
 
 function writeNodes(vbd: Vbd, { after, refuseExisting }: AttachSteps): Step {
@@ -51,8 +71,8 @@ function writeNodes(vbd: Vbd, { after, refuseExisting }: AttachSteps): Step {
   return {
     id: `${vbd.vdev}-nodes`,
     title: `write the nodes of ${vbd.vdev}`,
-    why: `${vbd.backend} serves ${vbd.target === '' ? 'an empty drive' : vbd.target} as ${vbd.writable ? 'read-write' : 'read-only'} ${vbd.cdrom ? 'cdrom' : 'disk'} ${vbd.devid}`,
-    needs: after,
+    why: servedAs(vbd),
+    needs: vbd.makesTarget ? [`${vbd.vdev}-medium`] : after,
     action: {
       kind: 'store',
       transaction: true,
@@ -60,6 +80,11 @@ function writeNodes(vbd: Vbd, { after, refuseExisting }: AttachSteps): Step {
     },
     undo: [{ kind: 'store', transaction: true, ops: removeDevice(paths) }],
   };
+}
+
+function servedAs({ backend, target, writable, cdrom, devid }: Vbd): string {
+  const what = target === '' ? 'an empty drive' : show(target);
+  return `${backend} serves ${what} as ${writable ? 'read-write' : 'read-only'} ${cdrom ? 'cdrom' : 'disk'} ${devid}`;
 }
 
 /**

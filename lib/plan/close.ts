@@ -85,7 +85,7 @@ function waitForClosed(device: RunningDevice, name: string, { mode }: CloseOptio
 
 /** Kernel backends have a script that undoes what `add` did (libxl_linux.c); the embedded host's daemon needs none. */
 function removeScript(device: RunningDevice, name: string, { domid, host, mode }: CloseOptions): Step[] {
-  const script = device.keys['script'];
+  const script = device.keys.script;
   if (host === 'embedded' || script === undefined || isQemuBackend(device.backendKind)) return [];
   const isVif = device.backendKind === 'vif';
   return [
@@ -103,7 +103,7 @@ function removeScript(device: RunningDevice, name: string, { domid, host, mode }
           XENBUS_PATH: `backend/${device.backendKind}/${domid}/${device.devid}`,
           XENBUS_BASE_PATH: 'backend',
           ...(isVif
-            ? { netdev: device.keys['gatewaydev'] ?? '', vif: device.keys['vifname'] ?? `vif${domid}.${device.devid}` }
+            ? { netdev: device.keys.gatewaydev ?? '', vif: device.keys.vifname ?? `vif${domid}.${device.devid}` }
             : {}),
         },
         timeoutMs: HOTPLUG_TIMEOUT_MS,

@@ -2,7 +2,7 @@ import { hole, t } from '../base/text.ts';
 import { consoleNodes, consolePaths } from '../device/console.ts';
 import { vfbNodes, vkbNodes } from '../device/framebuffer.ts';
 import { addDevice, removeDevice, type DeviceNodes } from '../device/nodes.ts';
-import type { Resolved } from './resolved.ts';
+import type { Resolved } from '../resolve/resolved.ts';
 import type { Step } from './step.ts';
 
 const D = hole('domid');

@@ -1,8 +1,7 @@
 import { hole, t } from '../base/text.ts';
 import { domainPath } from '../device/domain.ts';
-import { deviceModelArgv } from '../qemu/argv.ts';
-import { deviceModelLog, libxenstatSocket, qmpSocket } from './files.ts';
-import type { Resolved } from './resolved.ts';
+import { deviceModelLog, libxenstatSocket, qmpSocket } from '../device/files.ts';
+import type { Resolved, ResolvedDeviceModel } from '../resolve/resolved.ts';
 import type { Action, QmpCommand, Step, StoreOp, Take } from './step.ts';
 
 const D = hole('domid');
@@ -47,8 +46,7 @@ function prepare({ type, bios, facts }: Resolved): Step {
   };
 }
 
-function spawn(domain: Resolved, { options, why }: NonNullable<Resolved['deviceModel']>): Step {
-  const { argv, env } = deviceModelArgv(options);
+function spawn(domain: Resolved, { argv, env, why }: ResolvedDeviceModel): Step {
   const pidPath = t`${domainPath(D)}/image/device-model-pid`;
   // QEMU reads the backends of what it emulates when it starts, so their nodes come first.
   const needs = [
@@ -81,7 +79,7 @@ function spawn(domain: Resolved, { options, why }: NonNullable<Resolved['deviceM
  * Which pseudo-terminals QEMU took for the guest's serial lines, and which VNC display: `xl console -t serial` and
  * `xl vncviewer` find them in xenstore.
  */
-function noteConsoles(domain: Resolved, { options }: NonNullable<Resolved['deviceModel']>): Step[] {
+function noteConsoles(domain: Resolved, { options }: ResolvedDeviceModel): Step[] {
   const serials = options.kind === 'hvm' ? options.serial : [];
   const terminals = serials.flatMap((serial, index) =>
     serial.kind === 'qemu' && serial.device === 'pty' ? [index] : [],

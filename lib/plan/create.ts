@@ -3,10 +3,10 @@ import { builtDomainNodes, domainSkeleton, libxlPath, removeDomain } from '../de
 import { attachSteps } from './attach.ts';
 import { consoleSteps, waitForConsole } from './create-consoles.ts';
 import { deviceModelSteps } from './create-device-model.ts';
-import { userdataFile } from './files.ts';
-import { libxlJson } from './libxl-json.ts';
+import { userdataFile } from '../device/files.ts';
+import { libxlJson } from '../resolve/libxl-json.ts';
 import { vifSteps } from './attach-vif.ts';
-import type { Resolved } from './resolved.ts';
+import type { Resolved } from '../resolve/resolved.ts';
 import type { Plan, Step } from './step.ts';
 
 export interface CreateOptions {
@@ -220,9 +220,9 @@ function describeMachine(domain: Resolved): Step {
         ramdisk,
         cmdline,
         acpi: keys.acpi ?? true,
-        acpiS3: keys.acpi_s3 ?? true,
-        acpiS4: keys.acpi_s4 ?? true,
-        acpiLaptopSlate: keys.acpi_laptop_slate ?? false,
+        acpiS3: true,
+        acpiS4: true,
+        acpiLaptopSlate: false,
         timeOffset: keys.rtc_timeoffset === null ? '' : String(keys.rtc_timeoffset),
       }),
     },

@@ -3,7 +3,7 @@ import { show } from '../base/text.ts';
 import { removeDomain } from '../device/domain.ts';
 import { removeDevice } from '../device/nodes.ts';
 import { closeSteps } from './close.ts';
-import { libxenstatSocket, qmpSocket, userdataFile } from './files.ts';
+import { libxenstatSocket, qmpSocket, userdataFile } from '../device/files.ts';
 import { deviceName, type RunningDevice, type RunningDomain } from './running.ts';
 import type { Plan, Step } from './step.ts';
 

@@ -33,6 +33,6 @@ export const isQemuBackend = (backendKind: string): boolean => QEMU_BACKENDS.has
 
 /** The name of a device in ids and sentences: a disk's vdev, else kind and devid (`vif0`). */
 export function deviceName(device: Pick<RunningDevice, 'kind' | 'devid' | 'keys'>): string {
-  if (device.kind === 'vbd' || device.kind === 'virtio_disk') return device.keys['dev'] ?? `vbd${device.devid}`;
+  if (device.kind === 'vbd' || device.kind === 'virtio_disk') return device.keys.dev ?? `vbd${device.devid}`;
   return `${device.kind}${device.devid}`;
 }

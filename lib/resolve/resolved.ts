@@ -5,6 +5,7 @@ import type { Vbd } from '../device/vbd.ts';
 import type { VifDevice } from '../device/vif.ts';
 import type { Vfb } from '../device/framebuffer.ts';
 import type { BackendDecision } from '../disk/decision.ts';
+import type { Text } from '../base/text.ts';
 import type { DeviceModel } from '../qemu/device-model.ts';
 
 /** A domain with every choice made, and the reasons: the last stop before the plan. */
@@ -29,10 +30,18 @@ export interface Resolved {
   readonly vfbs: readonly Vfb[];
   /** How many PV keyboards: one for each framebuffer, one for an HVM guest. */
   readonly keyboards: number;
-  /** The QEMU that the domain needs, or null; `why` says which need made it so. */
-  readonly deviceModel: { readonly options: DeviceModel; readonly why: string } | null;
+  /** The QEMU that the domain needs, or null. */
+  readonly deviceModel: ResolvedDeviceModel | null;
   /** Warnings and notes of the resolution. */
   readonly diagnostics: readonly Diagnostic[];
+}
+
+export interface ResolvedDeviceModel {
+  readonly options: DeviceModel;
+  readonly argv: readonly Text[];
+  readonly env: Readonly<Record<string, Text>>;
+  /** Which need of the domain's made it so. */
+  readonly why: string;
 }
 
 export interface ResolvedDisk {

@@ -1,0 +1,80 @@
+import type { RunningDevice, RunningDomain } from '../plan/running.ts';
+import type { StoreView } from '../run/ports.ts';
+
+/**
+ * What xenstore knows of the domains that exist. Only nodes that the guest cannot write are trusted: /libxl, backends,
+ * and names; a frontend's `state` is read for display and never followed.
+ */
+
+/** Guests can make many nodes, the toolstack few: a longer list than this is not one of ours. */
+const MOST_DEVICES = 4096;
+
+/** Domids that have a home in xenstore, in order, dom0 included. */
+export async function listDomids(store: StoreView): Promise<number[]> {
+  const names = (await store.directory('/local/domain')) ?? [];
+  return names
+    .filter((name) => /^\d{1,5}$/.test(name))
+    .map(Number)
+    .sort((a, b) => a - b);
+}
+
+/** A domain by its number; null where xenstore has none. */
+export async function readRunningDomain(store: StoreView, domid: number): Promise<RunningDomain | null> {
+  const home = `/local/domain/${domid}`;
+  const [name, vm, type, model, devices] = await Promise.all([
+    store.read(`${home}/name`),
+    store.read(`${home}/vm`),
+    store.read(`/libxl/${domid}/type`),
+    store.read(`${home}/image/device-model-pid`),
+    readDevices(store, domid),
+  ]);
+  if (name === null && vm === null && type === null) return null;
+  const uuid = vm === null ? null : /^\/vm\/([0-9a-f-]{36})$/.exec(vm)?.[1];
+  return {
+    domid,
+    name,
+    uuid: uuid ?? null,
+    type: type === 'pv' || type === 'pvh' || type === 'hvm' ? type : null,
+    devices,
+    hasDeviceModel: model !== null,
+  };
+}
+
+/** All devices of a domain, by kind and number. */
+export async function readDevices(store: StoreView, domid: number): Promise<RunningDevice[]> {
+  const root = `/libxl/${domid}/device`;
+  const kinds = (await store.directory(root)) ?? [];
+  const lists = await Promise.all(
+    kinds.map(async (kind) => {
+      const ids = ((await store.directory(`${root}/${kind}`)) ?? [])
+        .filter((id) => /^\d+$/.test(id))
+        .slice(0, MOST_DEVICES);
+      return Promise.all(
+        ids.sort((a, b) => Number(a) - Number(b)).map((id) => readDevice(store, domid, kind, Number(id))),
+      );
+    }),
+  );
+  return lists.flat().filter((device) => device !== null);
+}
+
+async function readDevice(store: StoreView, domid: number, kind: string, devid: number): Promise<RunningDevice | null> {
+  const libxl = `/libxl/${domid}/device/${kind}/${devid}`;
+  const names = (await store.directory(libxl)) ?? [];
+  const entries = await Promise.all(
+    names.map(async (name) => [name, (await store.read(`${libxl}/${name}`)) ?? ''] as const),
+  );
+  const { frontend, backend, ...keys } = Object.fromEntries(entries);
+  const place = backend === undefined ? null : backendPlace(backend);
+  if (frontend === undefined || backend === undefined || place === null) return null;
+  const [backendState, frontendState] = await Promise.all([
+    store.read(`${backend}/state`),
+    store.read(`${frontend}/state`),
+  ]);
+  return { kind, devid, frontend, backend, libxl, keys, backendState, frontendState, ...place };
+}
+
+/** `/local/domain/0/backend/qdisk/7/51712` says who serves the device, and as what. */
+function backendPlace(path: string): { backendDomid: number; backendKind: string } | null {
+  const match = /^\/local\/domain\/(\d+)\/backend\/([a-z0-9_]+)\/\d+\/\d+$/.exec(path);
+  return match === null ? null : { backendDomid: Number(match[1]), backendKind: match[2]! };
+}

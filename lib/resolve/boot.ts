@@ -1,0 +1,58 @@
+import type { Diagnostic } from '../base/error.ts';
+import type { HostFacts } from '../base/facts.ts';
+import type { DomainConfig } from '../config/domain.ts';
+import { place } from './found.ts';
+import type { Resolved } from './resolved.ts';
+
+export type Boot = Pick<Resolved, 'kernel' | 'ramdisk' | 'cmdline' | 'firmware' | 'bios'>;
+
+/** What the guest starts with: a kernel, or for HVM a firmware. */
+export function resolveBoot(config: DomainConfig, facts: HostFacts): Boot {
+  const { keys, type } = config;
+  const kernel = type === 'hvm' && keys.kernel?.endsWith('hvmloader') === true ? null : keys.kernel;
+  const boot = { kernel, ramdisk: keys.ramdisk, cmdline: commandLine(config) };
+  if (type !== 'hvm') return { ...boot, firmware: null, bios: null };
+  const bios = keys.bios === 'ovmf' || keys.firmware === 'ovmf' || keys.firmware === 'uefi' ? 'ovmf' : 'seabios';
+  // QEMU brings its own firmware where it is the whole machine.
+  const firmware = facts.host === 'embedded' ? null : hvmloader(config, facts);
+  return { ...boot, firmware, bios };
+}
+
+/** `firmware=` is a word for a BIOS or the path of what takes hvmloader's place. */
+function hvmloader({ keys }: DomainConfig, { dirs }: HostFacts): string {
+  const { firmware } = keys;
+  return firmware?.startsWith('/') === true ? firmware : `${dirs.firmware}/hvmloader`;
+}
+
+/** `cmdline=` wins over `root=` and `extra=`, which are joined (xl_parse.c:parse_cmdline). */
+function commandLine({ keys }: DomainConfig): string | null {
+  if (keys.cmdline !== null) return keys.cmdline;
+  const parts = [...(keys.root === null ? [] : [`root=${keys.root}`]), ...(keys.extra === null ? [] : [keys.extra])];
+  return parts.length === 0 ? null : parts.join(' ');
+}
+
+/** Kernel and ramdisk must be readable files; libxl would find out with the domain half made. */
+export function checkBootFiles(boot: Boot, config: DomainConfig, facts: HostFacts): Diagnostic[] {
+  return (['kernel', 'ramdisk'] as const).flatMap((key) => {
+    const path = boot[key];
+    const found = path === null ? undefined : facts.paths[path];
+    if (path === null || found === undefined) return [];
+    const problem =
+      found.kind === 'missing'
+        ? `is not there (${found.errno})`
+        : found.kind !== 'file'
+          ? `is a ${found.kind}`
+          : found.readable
+            ? null
+            : 'cannot be read';
+    if (problem === null) return [];
+    const diagnostic: Diagnostic = {
+      severity: 'error',
+      code: `${key}-unusable`,
+      message: `the ${key} ${path} ${problem}`,
+      ...place(config, key),
+      hint: `a relative path counts from the directory in which xl runs; check ${key}=`,
+    };
+    return [diagnostic];
+  });
+}

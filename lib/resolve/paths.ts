@@ -1,0 +1,15 @@
+import type { DomainConfig } from '../config/domain.ts';
+import type { Disk } from '../disk/disk.ts';
+
+/** The paths of a configuration that facts are wanted about, each once: images, kernel, ramdisk, firmware. */
+export function pathsOf(config: DomainConfig): string[] {
+  const { kernel, ramdisk, firmware } = config.keys;
+  const files = [kernel, ramdisk, firmware?.startsWith('/') === true ? firmware : null];
+  return [...new Set([...files, ...config.disks.flatMap(({ disk }) => pathsOfDisk(disk))])].filter((path) => path !== null);
+}
+
+/** The paths of one disk: its image, and the two that COLO adds. What a script or another domain resolves is no path. */
+export function pathsOfDisk(disk: Disk): string[] {
+  const image = disk.script === null && disk.backendDomname === null ? disk.pdevPath : null;
+  return [image, disk.activeDisk, disk.hiddenDisk].filter((path) => path !== null && path !== '');
+}
