@@ -9,7 +9,7 @@ export interface CommandOption {
   readonly letter?: string;
   /** What stands after the option, `FILE`; a word list offers its members to completion. Absent for a plain switch. */
   readonly value?: string | readonly string[];
-  /** The option may be given several times; its value is a list. */
+  /** The option may be given several times: its value is a list, or how often where it takes none. */
   readonly repeatable?: true;
   readonly summary: string;
   /** Works but is not shown: for our own processes and for xl's silent spellings. */
@@ -40,7 +40,9 @@ export interface CommandSummary {
 }
 
 type ValueOf<Option extends CommandOption> = Option extends { readonly repeatable: true }
-  ? readonly string[]
+  ? Option extends { readonly value: unknown }
+    ? readonly string[]
+    : number
   : Option extends { readonly value: readonly (infer Word)[] }
     ? Word | undefined
     : Option extends { readonly value: string }
@@ -58,11 +60,14 @@ export interface Arguments<Options extends readonly CommandOption[] = readonly C
   readonly words: readonly string[];
 }
 
-/** What stands before the command's name, and what the environment says. */
+/** What was asked of every command alike: before its name, after it, or in the environment. */
 export interface GlobalOptions {
-  /** How many `-v` were given; on a command that has its own `-v`, those do not count. */
+  /** How many `-v` stood before the command's name. */
   readonly verbose: number;
+  /** xl's `-N`. */
   readonly dryRun: boolean;
+  /** xl's `-T`: each line of the talk begins with the time. */
+  readonly timestamps: boolean;
   readonly json: boolean;
   readonly timing: boolean;
   /** Where to act; null leaves the choice to what the machine has. */

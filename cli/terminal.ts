@@ -16,24 +16,39 @@ export interface Style {
   readonly width: number;
   /** Whether lines can be drawn over: a terminal that understands cursor movement. */
   readonly live: boolean;
+  /** Whether it shows more than ASCII: ticks and arrows. */
+  readonly unicode: boolean;
 }
 
 const WIDTH_OF_PIPES = 100;
 const NARROWEST = 40;
 
+/** Exit status of a C program whose reader has gone (SIGPIPE), as shells count it. */
+const EXIT_SIGPIPE = 128 + 13;
+
 /** The process's own streams. Colours follow NO_COLOR and FORCE_COLOR (no-color.org, force-color.org). */
 export function processTerminal(): Terminal {
+  // Asking for a stream creates it, which takes a while; most runs print to one of the two only.
+  const stream = (name: 'stdout' | 'stderr') => {
+    const asked = process[name];
+    if (asked.listenerCount('error') === 0) asked.on('error', endWithReader);
+    return asked;
+  };
   return {
-    out: (text) => void process.stdout.write(text),
-    err: (text) => void process.stderr.write(text),
-    // Asking a stream what it is creates it; most runs print to one of the two only.
+    out: (text) => void stream('stdout').write(text),
+    err: (text) => void stream('stderr').write(text),
     get outStyle() {
-      return styleOf(process.stdout, process.env);
+      return styleOf(stream('stdout'), process.env);
     },
     get errStyle() {
-      return styleOf(process.stderr, process.env);
+      return styleOf(stream('stderr'), process.env);
     },
   };
+}
+
+/** A reader that has seen enough closes its pipe (`xl list | head -1`): that ends us, without a word. */
+function endWithReader(error: NodeJS.ErrnoException): void {
+  process.exit(error.code === 'EPIPE' ? EXIT_SIGPIPE : 1);
 }
 
 /** What a stream can show, from its own properties and the environment. */
@@ -46,6 +61,7 @@ export function styleOf(
     colour: colourOf(terminal, environment),
     width: stream.isTTY === true ? Math.max(NARROWEST, stream.columns ?? 80) : WIDTH_OF_PIPES,
     live: terminal,
+    unicode: /utf-?8/i.test(environment['LC_ALL'] ?? environment['LC_CTYPE'] ?? environment['LANG'] ?? ''),
   };
 }
 

@@ -1,7 +1,34 @@
-import type { Arguments, CommandSummary, Run } from '../command.ts';
+import type { Arguments, CommandOption, CommandSummary, Run } from '../command.ts';
 
-const help = { name: 'help', letter: 'h', summary: 'Say what the command does and which options it takes.' } as const;
-const json = { name: 'json', summary: 'Answer in JSON.' } as const;
+/** Options that every command takes, before its name or after it. */
+export const commonOptions = [
+  { name: 'help', letter: 'h', summary: 'Say what the command does and which options it takes.' },
+  { name: 'json', summary: 'Answer in JSON, errors too.' },
+  { name: 'timing', summary: 'Print where the time went.' },
+  {
+    name: 'host',
+    value: ['xen', 'embedded'],
+    summary: "Act on this machine's Xen, or on the embedded host; XL_HOST says the same.",
+  },
+] as const satisfies readonly CommandOption[];
+
+/** Options that only stand before the command's name, as xl has them. */
+export const globalOptions = [
+  { name: 'verbose', letter: 'v', repeatable: true, summary: 'Say more; may be repeated.' },
+  { name: 'dryrun', letter: 'N', summary: 'Print the plan and change nothing, on commands that make one.' },
+  {
+    name: 'force',
+    letter: 'f',
+    summary: "Accepted for xl's sake; nothing of ours refuses to run beside another toolstack.",
+  },
+  {
+    name: 'progress',
+    letter: 't',
+    summary: "Accepted for xl's sake: progress draws over itself on a terminal anyway.",
+  },
+  { name: 'timestamps', letter: 'T', summary: 'Begin each line of the talk with the time.' },
+  { name: 'version', summary: 'Print the version of this program.' },
+] as const satisfies readonly CommandOption[];
 
 /** How a plan can be shown. */
 export const PLAN_FORMATS = ['text', 'qemu', 'xenstore', 'json'] as const;
@@ -28,7 +55,6 @@ const planning = [
     summary: 'Plan as if this were so: domid=7, xen=4.17, qemu=7.2.',
   },
 ] as const;
-const timing = { name: 'timing', summary: 'Print where the time went.' } as const;
 
 /**
  * Every command, in the order in which help lists them: what xl has in xl's order (tools/xl/xl_cmdtable.c), then ours.
@@ -42,9 +68,7 @@ export const commands = {
       'Reads the configuration, decides what each device needs, makes the plan and runs it. Words of the form ' +
       'key=value are added to the configuration as if they stood at its end. /dev/null as the file means that they are all there is.',
     options: [
-      help,
       ...planning,
-      timing,
       { name: 'console', letter: 'c', summary: 'Connect to the console once the domain is there.' },
       { name: 'pause', letter: 'p', summary: 'Leave the domain paused after its creation.' },
       { name: 'defconfig', letter: 'f', value: 'FILE', summary: 'Use the given configuration file.' },
@@ -52,7 +76,7 @@ export const commands = {
       { name: 'foreground', letter: 'F', summary: 'Stay until the domain ends.' },
       { name: 'detach', letter: 'e', summary: 'Do not wait in the background for the death of the domain.' },
       { name: 'debug', letter: 'd', summary: 'Print the plan to stderr before it runs.' },
-      { name: 'strict', summary: "Read the file as xl does: what xl refuses is an error, not a warning." },
+      { name: 'strict', summary: 'Read the file as xl does: what xl refuses is an error, not a warning.' },
     ],
     minWords: 0,
     words: ['file', 'word'],
@@ -62,10 +86,8 @@ export const commands = {
     synopsis: '[options] [Domain]',
     summary: 'List information about all/some domains',
     options: [
-      help,
       { name: 'long', letter: 'l', summary: 'Output all details, in JSON.' },
       { name: 'verbose', letter: 'v', summary: 'Also the UUIDs and why a domain has shut down.' },
-      json,
     ],
     minWords: 0,
     words: ['domain'],
@@ -74,10 +96,12 @@ export const commands = {
     synopsis: '[options] <Domain>',
     summary: 'Terminate a domain immediately',
     options: [
-      help,
-      { name: 'force', letter: 'f', summary: 'Permit destroying domain 0, which will only succeed when domain 0 does not actually exist.' },
+      {
+        name: 'force',
+        letter: 'f',
+        summary: 'Permit destroying domain 0, which will only succeed when domain 0 does not actually exist.',
+      },
       ...planning,
-      timing,
     ],
     minWords: 1,
     words: ['domain'],
@@ -86,14 +110,14 @@ export const commands = {
   pause: {
     synopsis: '<Domain>',
     summary: 'Pause execution of a domain',
-    options: [help],
+    options: [],
     minWords: 1,
     words: ['domain'],
   },
   unpause: {
     synopsis: '<Domain>',
     summary: 'Unpause a paused domain',
-    options: [help],
+    options: [],
     minWords: 1,
     words: ['domain'],
   },
@@ -102,8 +126,12 @@ export const commands = {
     summary: "Attach to domain's console",
     description: 'Leave with Ctrl-]. The last of what the domain has said so far is shown first.',
     options: [
-      help,
-      { name: 'type', letter: 't', value: ['pv', 'serial', 'vuart'], summary: 'Console type; PV for a PV or PVH guest, serial for HVM.' },
+      {
+        name: 'type',
+        letter: 't',
+        value: ['pv', 'serial', 'vuart'],
+        summary: 'Console type; PV for a PV or PVH guest, serial for HVM.',
+      },
       { name: 'num', letter: 'n', value: 'NUMBER', summary: 'Console number.' },
       { name: 'escape', letter: 'e', value: 'CHAR', summary: 'Character that leaves the console, with Ctrl.' },
     ],
@@ -113,21 +141,21 @@ export const commands = {
   domid: {
     synopsis: '<DomainName>',
     summary: 'Convert a domain name to domain id',
-    options: [help, json],
+    options: [],
     minWords: 1,
     words: ['domain'],
   },
   domname: {
     synopsis: '<DomainId>',
     summary: 'Convert a domain id to domain name',
-    options: [help, json],
+    options: [],
     minWords: 1,
     words: ['word'],
   },
   'block-attach': {
     synopsis: '<Domain> <disk-spec-component(s)>...',
     summary: 'Create a new virtual block device',
-    options: [help, ...planning, timing],
+    options: planning,
     minWords: 2,
     words: ['domain', 'disk-spec'],
     dryRun: true,
@@ -135,7 +163,7 @@ export const commands = {
   'block-list': {
     synopsis: '<Domain(s)>',
     summary: 'List virtual block devices for a domain',
-    options: [help, json],
+    options: [],
     minWords: 1,
     words: ['domain'],
   },
@@ -143,12 +171,7 @@ export const commands = {
     synopsis: '<Domain> <DevId>',
     summary: "Destroy a domain's virtual block device",
     description: 'The device may be named as the guest sees it (xvdb) or by its number (51728).',
-    options: [
-      help,
-      { name: 'force', letter: 'f', summary: 'Take the device away without asking the guest.' },
-      ...planning,
-      timing,
-    ],
+    options: [{ name: 'force', letter: 'f', summary: 'Take the device away without asking the guest.' }, ...planning],
     minWords: 2,
     words: ['domain', 'device'],
     dryRun: true,
@@ -157,11 +180,9 @@ export const commands = {
     synopsis: '<disk-spec-component(s)>...',
     summary: 'Say what a disk specification means and which backend will serve it, and why no other',
     options: [
-      help,
       { name: 'type', value: ['pv', 'pvh', 'hvm'], summary: 'The kind of domain that gets the disk; pvh unless said.' },
       { name: 'facts', value: 'FILE', summary: 'Decide on the facts of this file instead of on this host.' },
       { name: 'assume', value: 'KEY=VALUE', repeatable: true, summary: 'Decide as if this were so: xen=4.17.' },
-      json,
     ],
     minWords: 1,
     words: ['disk-spec'],
@@ -170,7 +191,7 @@ export const commands = {
   'disk probe': {
     synopsis: '<File>...',
     summary: 'Say what format an image has and what lies below it',
-    options: [help, json],
+    options: [],
     minWords: 1,
     words: ['file'],
     ours: true,
@@ -178,7 +199,7 @@ export const commands = {
   'host status': {
     synopsis: '',
     summary: 'Say which host commands act on, and how it is',
-    options: [help, json],
+    options: [],
     minWords: 0,
     words: [],
     ours: true,
@@ -186,7 +207,7 @@ export const commands = {
   'host facts': {
     synopsis: '[File]...',
     summary: 'Print what a plan would know about this host and these files, as JSON',
-    options: [help, { name: 'assume', value: 'KEY=VALUE', repeatable: true, summary: 'Say this instead of what is found.' }, json],
+    options: [{ name: 'assume', value: 'KEY=VALUE', repeatable: true, summary: 'Say this instead of what is found.' }],
     minWords: 0,
     words: ['file'],
     ours: true,
@@ -194,7 +215,7 @@ export const commands = {
   'host stop': {
     synopsis: '',
     summary: 'End the embedded host and every domain on it',
-    options: [help],
+    options: [],
     minWords: 0,
     words: [],
     ours: true,
@@ -202,7 +223,7 @@ export const commands = {
   'host daemon': {
     synopsis: '',
     summary: 'Be the embedded host; started by the first command that needs it',
-    options: [help],
+    options: [],
     minWords: 0,
     words: [],
     ours: true,
@@ -211,7 +232,7 @@ export const commands = {
   hotplug: {
     synopsis: '<script> <add|remove>',
     summary: 'Do the work of a hotplug script; run by hotplug/*',
-    options: [help],
+    options: [],
     minWords: 2,
     words: ['word'],
     ours: true,
@@ -220,7 +241,7 @@ export const commands = {
   completion: {
     synopsis: '<bash|zsh>',
     summary: 'Print the completion script for a shell',
-    options: [help],
+    options: [],
     minWords: 1,
     words: ['word'],
     ours: true,
@@ -228,7 +249,7 @@ export const commands = {
   help: {
     synopsis: '[command]',
     summary: 'List the commands, or explain one',
-    options: [help],
+    options: [],
     minWords: 0,
     words: ['command'],
     ours: true,
@@ -236,7 +257,7 @@ export const commands = {
   version: {
     synopsis: '',
     summary: 'Print the version of this program',
-    options: [help, json],
+    options: [],
     minWords: 0,
     words: [],
     ours: true,

@@ -1,0 +1,171 @@
+import { unreachable } from '../../lib/base/error.ts';
+import { isTemplate, show, type Bindings, type Text } from '../../lib/base/text.ts';
+import type { Hypercall } from '../../lib/plan/hypercall.ts';
+import type { Action, FileAction, Json, QmpAction, StoreAction, StoreOp, WaitAction } from '../../lib/plan/step.ts';
+import { commandLines } from './command-line.ts';
+import { visible } from './text.ts';
+
+/** One line of what an action does: a label for the left column, `store`, and what stands beside it. */
+export interface ActionLine {
+  readonly label: string;
+  readonly text: string;
+  /** May be broken at blanks to fit the screen; paths, values and commands stay whole, to be copied. */
+  readonly prose?: true;
+}
+
+/** An action for people, line by line, complete: what is not here is not done. Holes show as `${name}`. */
+export function actionLines(action: Action, bindings: Bindings): ActionLine[] {
+  const text = (value: Text) => visible(show(value, bindings));
+  switch (action.kind) {
+    case 'hypercall':
+      return prose('hypercall', hypercallText(action.call, text));
+    case 'store':
+      return labelled('store', storeLines(action, text));
+    case 'spawn':
+      return [
+        ...labelled(
+          'spawn',
+          commandLines(
+            action.argv.map((word) => show(word, bindings)),
+            environmentOf(action.env, bindings),
+          ),
+        ),
+        ...labelled('log', [text(action.log)]),
+        ...labelled('pid', [`→ ${text(action.pidPath)}`]),
+        ...labelled('ready', [
+          `${text(action.ready.path)} = "${visible(action.ready.value)}", within ${seconds(action.ready.timeoutMs)}`,
+        ]),
+      ];
+    case 'kill': {
+      const whom =
+        'value' in action.pid ? `process ${text(action.pid.value)}` : `the process in ${text(action.pid.path)}`;
+      const then = action.graceMs === 0 ? '' : `, SIGKILL after ${seconds(action.graceMs)}`;
+      return labelled('kill', [`${action.signal} to ${whom}${then}`]);
+    }
+    case 'hotplug':
+      return labelled('hotplug', [
+        ...commandLines(
+          action.argv.map((word) => show(word, bindings)),
+          environmentOf(action.env, bindings),
+        ),
+        `within ${seconds(action.timeoutMs)}; its words on failure: ${text(action.errorPath)}`,
+      ]);
+    case 'qmp':
+      return labelled('qmp', qmpLines(action, text, bindings));
+    case 'wait':
+      return prose('wait', waitText(action, text));
+    case 'file':
+      return labelled('file', fileLines(action, text));
+    case 'lock':
+      return labelled('lock', [`${text(action.path)}, within ${seconds(action.timeoutMs)}`]);
+    default:
+      return unreachable(action);
+  }
+}
+
+function labelled(label: string, lines: readonly string[]): ActionLine[] {
+  return lines.map((text, index) => ({ label: index === 0 ? label : '', text }));
+}
+
+const prose = (label: string, text: string): ActionLine[] => [{ label, text, prose: true }];
+
+/** `createdomain type=pvh maxVcpus=1 …`: the call's own fields, in their order, without what is not set. */
+function hypercallText(call: Hypercall, text: (value: Text) => string): string {
+  const fields = Object.entries(call).flatMap(([name, value]: [string, unknown]) => {
+    if (name === 'op' || value === null) return [];
+    if (Array.isArray(value)) return value.length === 0 ? [] : [`${name}=${value.join('+')}`];
+    if (isTemplate(value)) return [`${name}=${text(value)}`];
+    return [
+      `${name}=${typeof value === 'string' && value.includes(' ') ? JSON.stringify(value) : visible(String(value))}`,
+    ];
+  });
+  return [call.op, ...fields].join(' ');
+}
+
+function storeLines({ transaction, ops }: StoreAction, text: (value: Text) => string): string[] {
+  const writes = ops.map((op) => storeOpText(op, text));
+  return transaction && ops.length > 1 ? ['in one transaction', ...writes] : writes;
+}
+
+function storeOpText(op: StoreOp, text: (value: Text) => string): string {
+  switch (op.op) {
+    case 'write':
+      return `${text(op.path)} = "${text(op.value)}"${permissions(op.perms, text)}`;
+    case 'mkdir':
+      return `${text(op.path)}/${permissions(op.perms, text)}`;
+    case 'rm':
+      return `remove ${text(op.path)}`;
+    case 'prune':
+      return `remove ${text(op.path)} and the parents that this leaves empty`;
+    case 'require-absent':
+      return `only if there is no ${text(op.path)}`;
+    case 'require-unused-name':
+      return `only if no other domain is called "${text(op.name)}"`;
+    case 'write-if-present':
+      return `${text(op.path)} = "${text(op.value)}" if it is there`;
+    case 'replace':
+      return `${text(op.path)} = "${visible(op.to)}" if it is "${visible(op.from)}"`;
+    case 'introduce':
+      return `introduce domain ${text(op.domid)}, ring at frame ${text(op.gfn)}, event channel ${text(op.port)}`;
+    case 'release':
+      return `release domain ${text(op.domid)}`;
+    default:
+      return unreachable(op);
+  }
+}
+
+const permissions = (perms: readonly Text[] | undefined, text: (value: Text) => string): string =>
+  perms === undefined ? '' : `  (${perms.map(text).join(',')})`;
+
+function waitText(wait: WaitAction, text: (value: Text) => string): string {
+  const bound = `${seconds(wait.timeoutMs)}${wait.timeout === 'warning' ? ', then go on' : ''}`;
+  const fail = wait.failOn.length === 0 ? '' : `, failed if ${wait.failOn.map(quoted).join(' or ')}`;
+  return `${text(wait.path)} ${untilText(wait.until)}, within ${bound}${fail}`;
+}
+
+function untilText(until: WaitAction['until']): string {
+  if (until === 'gone') return 'is gone';
+  if (until === 'non-empty') return 'has a value';
+  return `is ${until.oneOf.map(quoted).join(' or ')}${until.orGone === true ? ' or gone' : ''}`;
+}
+
+function fileLines(action: FileAction, text: (value: Text) => string): string[] {
+  switch (action.op) {
+    case 'write': {
+      const size = Buffer.byteLength(text(action.content));
+      return [`write ${text(action.path)}, mode ${octal(action.mode)}, ${size} bytes`];
+    }
+    case 'mkdir':
+      return [`make directory ${text(action.path)}, mode ${octal(action.mode)}`];
+    case 'remove':
+      return [`remove ${text(action.path)}`];
+    default:
+      return unreachable(action);
+  }
+}
+
+function qmpLines({ socket, commands }: QmpAction, text: (value: Text) => string, bindings: Bindings): string[] {
+  return [
+    `on ${text(socket)}`,
+    ...commands.map((command) => {
+      const { execute, arguments: given } = command;
+      return given === undefined ? execute : `${execute} ${visible(JSON.stringify(shownJson(given, bindings)))}`;
+    }),
+  ];
+}
+
+/** JSON with its holes shown. */
+export function shownJson(value: Json | undefined, bindings: Bindings): unknown {
+  if (isTemplate(value)) return show(value, bindings);
+  if (Array.isArray(value)) return (value as readonly Json[]).map((item) => shownJson(item, bindings));
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, shownJson(item, bindings)]));
+}
+
+const environmentOf = (environment: Readonly<Record<string, Text>>, bindings: Bindings) =>
+  Object.entries(environment).map(([name, value]) => `${name}=${show(value, bindings)}`);
+const quoted = (value: string): string => `"${visible(value)}"`;
+const octal = (mode: number): string => `0${mode.toString(8)}`;
+
+/** A bound in seconds, `10 s`, `0.5 s`. */
+export const seconds = (ms: number): string => `${ms / 1000} s`;
