@@ -1,5 +1,5 @@
 import { unreachable } from '../base/error.ts';
-import type { Text } from '../base/text.ts';
+import { t, type Text } from '../base/text.ts';
 import type { DiskBackend, DiskFormat } from '../disk/disk.ts';
 import type { Medium, QemuFormat } from './device-model.ts';
 
@@ -10,14 +10,14 @@ export interface DriveSource {
   readonly format: DiskFormat;
   readonly script: string | null;
   readonly pdevPath: string | null;
-  /** The device that a script or blktap makes (`physical-device-path` of the backend); null where there is none. */
+  /** What a script made (`physical-device-path` of the backend), for blktap its socket; null where there is none. */
   readonly devicePath: Text | null;
 }
 
 /**
  * The image that QEMU opens to emulate a disk (`libxl__device_disk_find_local_path`): the target itself where it is a
- * plain file or QEMU is the backend anyway, else the device that a script made. Only as its own backend does QEMU read
- * an image format; all others hand it raw bytes.
+ * plain file or QEMU is the backend anyway, else the device that a script made or blktap's NBD socket. Only as its own
+ * backend does QEMU read an image format; all others hand it raw bytes.
  */
 export function driveMedium(source: DriveSource): Medium {
   if (source.format === 'empty') return { kind: 'empty' };
@@ -29,7 +29,8 @@ export function driveMedium(source: DriveSource): Medium {
 function localPath(source: DriveSource): Text | null {
   if (source.backendDomname !== null) return null;
   if (source.backend === 'qdisk' || (source.format === 'raw' && source.script === null)) return source.pdevPath;
-  return source.script !== null || source.backend === 'tap' ? source.devicePath : null;
+  if (source.backend === 'tap') return source.devicePath === null ? null : t`nbd+unix:///?socket=${source.devicePath}`;
+  return source.script === null ? null : source.devicePath;
 }
 
 /** QEMU's name of a format; it calls a VHD `vpc`. */
