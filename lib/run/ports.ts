@@ -49,6 +49,8 @@ export interface SpawnRequest {
   readonly env: Readonly<Record<string, string>>;
   readonly log: string;
   readonly domid: number;
+  /** The directory against which the process reads relative paths; ours unless said. */
+  readonly cwd?: string;
 }
 export interface ExitStatus {
   readonly code: number | null;

@@ -33,6 +33,7 @@ async function spawn(request: SpawnRequest, signal: AbortSignal): ReturnType<Pro
       detached: true,
       stdio: ['ignore', log.fd, log.fd],
       env: { ...process.env, ...request.env, [DOMID_VARIABLE]: String(request.domid) },
+      cwd: request.cwd,
     });
     const exited = statusOf(child);
     // Who starts a process may never look at how it ends.
