@@ -28,13 +28,12 @@ export const shellLine = (words: readonly Text[], bindings: Bindings = {}): stri
  */
 export function shellLines(words: readonly Text[], bindings: Bindings = {}): string[] {
   const lines: string[] = [];
-  for (const word of words) {
+  words.forEach((word, index) => {
     const quoted = shellQuoteText(word, bindings);
-    const isOption = show(word, bindings).startsWith('-');
-    if (lines.length === 0) lines.push(quoted);
-    else if (isOption || lines.length === 1) lines.push(`  ${quoted}`);
-    else lines[lines.length - 1] += ` ${quoted}`;
-  }
+    if (index === 0) lines.push(quoted);
+    else if (index === 1 || show(word, bindings).startsWith('-')) lines.push(`  ${quoted}`);
+    else lines.push(`${lines.pop() ?? ''} ${quoted}`);
+  });
   return lines.map((line, index) => (index === lines.length - 1 ? line : `${line} \\`));
 }
 
