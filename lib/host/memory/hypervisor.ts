@@ -1,0 +1,66 @@
+import { XlError } from '../../base/error.ts';
+import type { Bindings } from '../../base/text.ts';
+import type { Hypercall } from '../../plan/hypercall.ts';
+import type { Filled } from '../../run/fill.ts';
+import type { FilledHypercall, Hypervisor } from '../../run/ports.ts';
+
+/** A domain as this hypervisor knows it. */
+export interface MemoryDomain {
+  readonly domid: number;
+  readonly type: 'pv' | 'pvh' | 'hvm';
+  readonly uuid: string;
+  paused: boolean;
+  maxVcpus: number;
+  maxKiB: number;
+  built: boolean;
+  nextPort: number;
+}
+
+/** Domains in a table; numbers are never used twice. */
+export class MemoryHypervisor implements Hypervisor {
+  readonly domains = new Map<number, MemoryDomain>();
+  private nextDomid = 1;
+
+  async call(filled: FilledHypercall, signal: AbortSignal): Promise<Bindings> {
+    await Promise.resolve();
+    signal.throwIfAborted();
+    const call = filled as Filled<Hypercall>;
+    switch (call.op) {
+      case 'createdomain':
+        return this.create(call);
+      case 'destroydomain':
+        this.domains.delete(Number(call.domid));
+        return {};
+      case 'max_vcpus':
+        this.domain(call.domid).maxVcpus = call.max;
+        return {};
+      case 'max_mem':
+        this.domain(call.domid).maxKiB = call.maxKiB;
+        return {};
+      case 'evtchn_alloc_unbound':
+        return { port: String(this.domain(call.domid).nextPort++) };
+      case 'build':
+        this.domain(call.domid).built = true;
+        return { 'store-gfn': '1044476', 'console-gfn': '1044479' };
+      case 'pausedomain':
+        this.domain(call.domid).paused = true;
+        return {};
+      case 'unpausedomain':
+        this.domain(call.domid).paused = false;
+        return {};
+    }
+  }
+
+  private create({ type, uuid, maxVcpus }: Extract<Filled<Hypercall>, { op: 'createdomain' }>): Bindings {
+    const domid = this.nextDomid;
+    this.nextDomid += 1;
+    this.domains.set(domid, { domid, type, uuid, paused: true, maxVcpus, maxKiB: 0, built: false, nextPort: 1 });
+    return { domid: String(domid) };
+  }
+
+  private domain(domid: string): MemoryDomain {
+    const domain = this.domains.get(Number(domid));
+    if (domain === undefined) throw new XlError('no-such-domain', `there is no domain ${domid} (ESRCH)`);
+    return domain;
+  }
+}
