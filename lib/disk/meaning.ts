@@ -1,6 +1,6 @@
 import { unreachable } from '../base/error.ts';
 import { nearest } from '../base/similar.ts';
-import { FLAGS, hasFailed, KEYWORDS, refuse, setAccess, setFormat, setString, stretchOf, type Draft } from './draft.ts';
+import { FLAGS, KEYWORDS, refuse, remark, setAccess, setFormat, setString, stretchOf, type Draft } from './draft.ts';
 import { parseDiskWord, type DiskNode, type Piece, type PrefixWord } from './syntax.ts';
 import { tryDescribeVdev } from './vdev.ts';
 import {
@@ -46,7 +46,17 @@ function readNode(draft: Draft, node: DiskNode, text: string): void {
       refuse(draft, 'disk-unknown-parameter', 'unknown parameter', near(whole), unknownParameterHint(node.key));
       return;
     case 'unknown-prefix':
-      refusePrefix(draft, whole);
+      refusePrefix(draft, { ...whole, text: `${node.word}:` });
+      return;
+    case 'dangling-equals':
+      if (draft.dialect === 'xl') return;
+      remark(
+        draft,
+        'disk-dangling-equals',
+        'xl drops the `=` at the end',
+        node,
+        'leave it out, or say which key it ends',
+      );
       return;
     case 'bad-syntax': {
       const hint = 'a target that holds `=` or `,` is written target=… as the last parameter';
@@ -131,10 +141,10 @@ function readPositional(draft: Draft, value: Piece): void {
 function takeVdevAndType(draft: Draft, value: Piece): boolean {
   const colon = value.text.lastIndexOf(':');
   if (colon < 0) return false;
+  setString(draft, 'vdev', 'vdev', { text: value.text.slice(0, colon), start: value.start });
   const type: Piece = { text: value.text.slice(colon + 1), start: value.start + colon + 1 };
   if (type.text === 'cdrom' || type.text === 'disk') draft.disk.isCdrom = type.text === 'cdrom' ? 1 : 0;
   else refuse(draft, 'disk-unknown-value', 'unknown deprecated type', near(type), 'write VDEV:cdrom or devtype=cdrom');
-  setString(draft, 'vdev', 'vdev', { text: value.text.slice(0, colon), start: value.start });
   return true;
 }
 

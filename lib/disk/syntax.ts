@@ -27,6 +27,8 @@ export type DiskNode = Stretch &
     | { readonly kind: 'unknown-parameter'; readonly key: string; readonly value: Piece }
     | { readonly kind: 'unknown-prefix'; readonly word: string }
     | { readonly kind: 'bad-syntax' }
+    /** An \`=\` at the very end that belongs to nothing. */
+    | { readonly kind: 'dangling-equals' }
   );
 
 export type Keyword =
