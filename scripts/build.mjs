@@ -9,7 +9,15 @@ const root = join(import.meta.dirname, '..');
 const dist = join(root, 'dist');
 const stampFile = join(dist, '.stamp');
 const SOURCES = ['cli', 'lib', 'grammar'];
-const MAKERS = ['package.json', 'package-lock.json', 'tsconfig.json', 'tsconfig.types.json', 'scripts/build.mjs', 'scripts/grammars.mjs', 'scripts/loader.cjs'];
+const MAKERS = [
+  'package.json',
+  'package-lock.json',
+  'tsconfig.json',
+  'tsconfig.types.json',
+  'scripts/build.mjs',
+  'scripts/grammars.mjs',
+  'scripts/loader.cjs',
+];
 
 export async function build({ force = false, types = true } = {}) {
   const stamp = stampOfSources(types);
@@ -66,7 +74,13 @@ async function bundle() {
       banner: { js: "const importMetaUrl=require('node:url').pathToFileURL(__filename).href;" },
       plugins: [withoutYargsShim],
     }),
-    esbuild.build({ ...common, entryPoints: ['lib/index.ts'], outfile: 'dist/index.js', format: 'esm', packages: 'external' }),
+    esbuild.build({
+      ...common,
+      entryPoints: ['lib/index.ts'],
+      outfile: 'dist/index.js',
+      format: 'esm',
+      packages: 'external',
+    }),
   ]);
   for (const [name, text] of [
     ['xl.cjs', readFileSync(join(root, 'scripts/loader.cjs'))],
@@ -108,5 +122,7 @@ function writeTypes() {
 if (process.argv[1] === import.meta.filename) {
   const started = performance.now();
   const done = await build({ force: process.argv.includes('--force'), types: !process.argv.includes('--no-types') });
-  process.stderr.write(done ? `built dist/ in ${((performance.now() - started) / 1000).toFixed(1)} s\n` : 'dist/ is up to date\n');
+  process.stderr.write(
+    done ? `built dist/ in ${((performance.now() - started) / 1000).toFixed(1)} s\n` : 'dist/ is up to date\n',
+  );
 }

@@ -1,8 +1,9 @@
 import { unreachable } from '../../lib/base/error.ts';
+import { shellLine, shellLines } from '../../lib/base/shell.ts';
 import { isTemplate, show, type Bindings, type Text } from '../../lib/base/text.ts';
 import type { Hypercall } from '../../lib/plan/hypercall.ts';
-import type { Action, FileAction, Json, QmpAction, StoreAction, StoreOp, WaitAction } from '../../lib/plan/step.ts';
-import { commandLines } from './command-line.ts';
+import type { Action, FileAction, Json, QmpAction, WaitAction } from '../../lib/plan/step.ts';
+import { storeLines } from './store-ops.ts';
 import { visible } from './text.ts';
 
 /** One line of what an action does: a label for the left column, `store`, and what stands beside it. */
@@ -13,7 +14,7 @@ export interface ActionLine {
   readonly prose?: true;
 }
 
-/** An action for people, line by line, complete: what is not here is not done. Holes show as `${name}`. */
+/** An action for people, line by line: all that it does, but for the content of files. Holes show as `${name}`. */
 export function actionLines(action: Action, bindings: Bindings): ActionLine[] {
   const text = (value: Text) => visible(show(value, bindings));
   switch (action.kind) {
@@ -23,13 +24,8 @@ export function actionLines(action: Action, bindings: Bindings): ActionLine[] {
       return labelled('store', storeLines(action, text));
     case 'spawn':
       return [
-        ...labelled(
-          'spawn',
-          commandLines(
-            action.argv.map((word) => show(word, bindings)),
-            environmentOf(action.env, bindings),
-          ),
-        ),
+        ...environmentLines(action.env, text),
+        ...labelled('spawn', commandLines(action.argv, bindings)),
         ...labelled('log', [text(action.log)]),
         ...labelled('pid', [`→ ${text(action.pidPath)}`]),
         ...labelled('ready', [
@@ -43,13 +39,11 @@ export function actionLines(action: Action, bindings: Bindings): ActionLine[] {
       return labelled('kill', [`${action.signal} to ${whom}${then}`]);
     }
     case 'hotplug':
-      return labelled('hotplug', [
-        ...commandLines(
-          action.argv.map((word) => show(word, bindings)),
-          environmentOf(action.env, bindings),
-        ),
-        `within ${seconds(action.timeoutMs)}; its words on failure: ${text(action.errorPath)}`,
-      ]);
+      return [
+        ...environmentLines(action.env, text),
+        ...labelled('hotplug', [visible(shellLine(action.argv, bindings))]),
+        ...prose('', `within ${seconds(action.timeoutMs)}; what goes wrong stands in ${text(action.errorPath)} then`),
+      ];
     case 'qmp':
       return labelled('qmp', qmpLines(action, text, bindings));
     case 'wait':
@@ -81,41 +75,6 @@ function hypercallText(call: Hypercall, text: (value: Text) => string): string {
   });
   return [call.op, ...fields].join(' ');
 }
-
-function storeLines({ transaction, ops }: StoreAction, text: (value: Text) => string): string[] {
-  const writes = ops.map((op) => storeOpText(op, text));
-  return transaction && ops.length > 1 ? ['in one transaction', ...writes] : writes;
-}
-
-function storeOpText(op: StoreOp, text: (value: Text) => string): string {
-  switch (op.op) {
-    case 'write':
-      return `${text(op.path)} = "${text(op.value)}"${permissions(op.perms, text)}`;
-    case 'mkdir':
-      return `${text(op.path)}/${permissions(op.perms, text)}`;
-    case 'rm':
-      return `remove ${text(op.path)}`;
-    case 'prune':
-      return `remove ${text(op.path)} and the parents that this leaves empty`;
-    case 'require-absent':
-      return `only if there is no ${text(op.path)}`;
-    case 'require-unused-name':
-      return `only if no other domain is called "${text(op.name)}"`;
-    case 'write-if-present':
-      return `${text(op.path)} = "${text(op.value)}" if it is there`;
-    case 'replace':
-      return `${text(op.path)} = "${visible(op.to)}" if it is "${visible(op.from)}"`;
-    case 'introduce':
-      return `introduce domain ${text(op.domid)}, ring at frame ${text(op.gfn)}, event channel ${text(op.port)}`;
-    case 'release':
-      return `release domain ${text(op.domid)}`;
-    default:
-      return unreachable(op);
-  }
-}
-
-const permissions = (perms: readonly Text[] | undefined, text: (value: Text) => string): string =>
-  perms === undefined ? '' : `  (${perms.map(text).join(',')})`;
 
 function waitText(wait: WaitAction, text: (value: Text) => string): string {
   const bound = `${seconds(wait.timeoutMs)}${wait.timeout === 'warning' ? ', then go on' : ''}`;
@@ -162,8 +121,14 @@ export function shownJson(value: Json | undefined, bindings: Bindings): unknown 
   return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, shownJson(item, bindings)]));
 }
 
-const environmentOf = (environment: Readonly<Record<string, Text>>, bindings: Bindings) =>
-  Object.entries(environment).map(([name, value]) => `${name}=${show(value, bindings)}`);
+const commandLines = (argv: readonly Text[], bindings: Bindings): string[] => shellLines(argv, bindings).map(visible);
+
+const environmentLines = (environment: Readonly<Record<string, Text>>, text: (value: Text) => string): ActionLine[] =>
+  labelled(
+    'with',
+    Object.entries(environment).map(([name, value]) => `${name}=${text(value)}`),
+  );
+
 const quoted = (value: string): string => `"${visible(value)}"`;
 const octal = (mode: number): string => `0${mode.toString(8)}`;
 

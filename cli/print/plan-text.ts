@@ -85,14 +85,13 @@ function bindLines({ binds = {} }: Step): ActionLine[] {
 }
 
 function undoLines({ undo }: Step, bindings: Bindings): ActionLine[] {
-  return undo.flatMap((action) => {
-    const [first, ...more] = actionLines(action, bindings);
-    if (first === undefined) return [];
-    return [
-      { ...first, label: 'undo', text: `${first.label} ${first.text}` },
-      ...more.map((line) => ({ ...line, label: '' })),
-    ];
-  });
+  return undo
+    .flatMap((action) => actionLines(action, bindings))
+    .map((line, index) => ({
+      ...line,
+      label: index === 0 ? 'undo' : '',
+      text: line.label === '' ? `  ${line.text}` : `${line.label} ${line.text}`,
+    }));
 }
 
 const stepNumber = (id: string, plan: Plan): number => plan.steps.findIndex((step) => step.id === id) + 1;

@@ -3,26 +3,28 @@ import type { Plan, StoreOp } from '../../lib/plan/step.ts';
 
 /**
  * What a plan leaves in xenstore, as `xenstore-ls -f -p` would print it, in the order of writing: path, value, and the
- * permissions in force, inherited ones too. Nodes that come into being as parents of others are there as well. Holes
- * show as `${name}`; reads of the store that the plan starts from are not made, so only its own nodes are printed.
+ * permissions in force, inherited ones too. Directories that come into being on the way to a node are there as well,
+ * below the first that the plan makes itself: those above it are the host's. Holes show as `${name}`.
  */
 export function xenstoreLines(plan: Plan): string[] {
   const nodes = new Map<string, Node>();
   for (const { action } of plan.steps) {
     if (action.kind === 'store') for (const op of action.ops) apply(op, nodes, plan.bindings);
   }
-  return [...nodes.entries()].map(
-    ([path, { value, perms }]) => `${escapePath(path)} = "${escapeValue(value)}"   (${perms.join(',')})`,
-  );
+  return [...nodes]
+    .filter(([, node]) => node.ours)
+    .map(([path, { value, perms }]) => `${path} = "${escapeValue(value)}"   (${perms.join(',')})`);
 }
 
 interface Node {
   value: string;
   perms: readonly string[];
+  /** Made by the plan, or below such a node. */
+  ours: boolean;
 }
 
 /** The root belongs to domain 0 and nobody else reads it; what a plan writes below inherits from there. */
-const ROOT_PERMS: readonly string[] = ['n0'];
+const ROOT = { perms: ['n0'], ours: false } as const;
 
 function apply(op: StoreOp, nodes: Map<string, Node>, bindings: Bindings): void {
   const text = (value: Text) => show(value, bindings);
@@ -30,6 +32,7 @@ function apply(op: StoreOp, nodes: Map<string, Node>, bindings: Bindings): void 
     case 'write':
     case 'mkdir': {
       const node = touch(text(op.path), nodes);
+      node.ours = true;
       if (op.op === 'write') node.value = text(op.value);
       if (op.perms !== undefined) node.perms = op.perms.map(text);
       return;
@@ -59,8 +62,8 @@ function touch(path: string, nodes: Map<string, Node>): Node {
   const present = nodes.get(path);
   if (present !== undefined) return present;
   const slash = path.lastIndexOf('/');
-  const parent = slash > 0 ? touch(path.slice(0, slash), nodes) : { perms: ROOT_PERMS };
-  const node: Node = { value: '', perms: parent.perms };
+  const parent = slash > 0 ? touch(path.slice(0, slash), nodes) : ROOT;
+  const node: Node = { value: '', perms: parent.perms, ours: parent.ours };
   nodes.set(path, node);
   return node;
 }
@@ -73,8 +76,6 @@ function remove(path: string, nodes: Map<string, Node>): void {
 export function escapeValue(value: string): string {
   return [...Buffer.from(value)].map(escapeByte).join('');
 }
-
-const escapePath = (path: string): string => path;
 
 const NAMED: Readonly<Record<number, string>> = { 0x09: '\\t', 0x0a: '\\n', 0x0d: '\\r', 0x5c: '\\\\' };
 
