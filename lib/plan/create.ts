@@ -11,7 +11,7 @@ import type { Plan, Step } from './step.ts';
 
 export interface CreateOptions {
   /** Leave the domain paused. */
-  readonly paused: boolean;
+  readonly paused?: boolean;
 }
 
 const D = hole('domid');
@@ -20,7 +20,7 @@ const D = hole('domid');
 const MAXMEM_SLACK_KIB = 1024;
 
 /** Makes a domain, in the order in which things happen to it (libxl_create.c:initiate_domain_create and what follows). */
-export function planCreate(domain: Resolved, { paused }: CreateOptions): Plan {
+export function planCreate(domain: Resolved, { paused = false }: CreateOptions = {}): Plan {
   const disks = domain.disks.map(({ vbd }) =>
     attachSteps(vbd, {
       facts: domain.facts,
