@@ -9,8 +9,6 @@ export interface ActionContext {
   readonly ports: Ports;
   /** Fires when the run stops; an action ends soon after. */
   readonly signal: AbortSignal;
-  /** The fields of the result that the step binds. */
-  readonly wanted: readonly string[];
   /** Called before the first effect, and awaited: only then is the way back on disk. */
   acting(): Promise<void>;
   /** Takes `acting` back: whatever was tried has left no trace (a transaction that did not commit). */

@@ -5,7 +5,7 @@ import { boundOf, perform } from './actions/perform.ts';
 import { abortedError, within } from './bounds.ts';
 import type { ActionContext, ActionResult } from './context.ts';
 import type { RunEvent, StepLabel, StepTiming } from './events.ts';
-import { fillable, fillAction } from './fill.ts';
+import { bindsOf, fillable, fillAction } from './fill.ts';
 import { noJournal, openJournal, type Journal, type JournalPlace } from './journal.ts';
 import type { Ports } from './ports.ts';
 import { messageOf, undo } from './undo.ts';
@@ -54,7 +54,7 @@ class Run {
 
   /** Steps that have (or may have) changed something, in order of ending. */
   private readonly trail: Step[] = [];
-  private readonly kept: (() => Promise<void>)[] = [];
+  private readonly kept: { readonly step: StepLabel; readonly release: () => Promise<void> }[] = [];
   private readonly timings: { -readonly [Key in keyof StepTiming]: StepTiming[Key] }[] = [];
   private readonly stopping = new AbortController();
   private failure: { error: XlError; step: Step | null } | null = null;
@@ -84,13 +84,40 @@ class Run {
     this.signal?.addEventListener('abort', breakOff, { once: true });
     try {
       await this.runSteps();
-      const leftovers = this.failure === null ? [] : await this.takeBack();
-      leftovers.push(...(await this.releaseKept()));
-      await this.journal.close({ keep: leftovers.length > 0 });
-      if (this.failure !== null) throw this.report(leftovers);
+      if (this.failure === null) await this.commit();
+      if (this.failure !== null) throw await this.rollBack();
       return { bindings: this.bindings, timings: this.timings };
     } finally {
+      await this.releaseKept();
       this.signal?.removeEventListener('abort', breakOff);
+    }
+  }
+
+  /** What is done stands once its journal is gone: else a later command would take it back. */
+  private async commit(): Promise<void> {
+    try {
+      await this.journal.end();
+    } catch (error) {
+      this.fail(asXlError(error, this.plan.title), null);
+    }
+  }
+
+  /** Takes everything back; the error to throw. The journal stays where something could not be: it is tried once more. */
+  private async rollBack(): Promise<XlError> {
+    const leftovers = await this.takeBack();
+    if (leftovers.length === 0) {
+      await this.journal.end().catch((error: unknown) => leftovers.push(messageOf(error)));
+    }
+    return this.report(leftovers);
+  }
+
+  /** A lock that stays is no reason to fail: it is taken over once we are gone. */
+  private async releaseKept(): Promise<void> {
+    for (const { step, release } of this.kept.toReversed()) {
+      await release().catch((error: unknown) => {
+        const message = `could not give back what ${step.id} took: ${messageOf(error)}`;
+        this.emit({ kind: 'warning', step, warning: { severity: 'warning', code: 'not-released', message } });
+      });
     }
   }
 
@@ -155,7 +182,6 @@ class Run {
     return {
       ports: this.ports,
       signal,
-      wanted: Object.values(step.binds ?? {}),
       acting: async () => {
         await this.journal.will(step.id, fillable(step.undo, this.bindings));
         trace.touched = true;
@@ -169,12 +195,12 @@ class Run {
       },
       waiting: (subject, timeoutMs) => this.emit({ kind: 'waiting', step: label, subject, timeoutMs }),
       warn: (warning) => this.emit({ kind: 'warning', step: label, warning }),
-      keep: (release) => this.kept.push(release),
+      keep: (release) => this.kept.push({ step: label, release }),
     };
   }
 
   private bind(step: Step, fields: ActionResult): void {
-    for (const [name, field] of Object.entries(step.binds ?? {})) {
+    for (const [name, field] of Object.entries(bindsOf(step))) {
       const value = fields[field];
       if (value === undefined) throw new TypeError(`${step.id} did not find out ${field}`);
       this.bindings[name] = value;
@@ -186,7 +212,7 @@ class Run {
       this.emit({ kind: 'stopped', step: labelOf(step), ms });
       return;
     }
-    const error = asXlError(thrown, step);
+    const error = asXlError(thrown, step.title);
     this.emit({ kind: 'failed', step: labelOf(step), ms, error });
     this.fail(error, step);
   }
@@ -214,14 +240,6 @@ class Run {
       this.emit({ kind: 'undone', step: labelOf(step), problems });
     }
     return leftovers;
-  }
-
-  private async releaseKept(): Promise<string[]> {
-    const problems: string[] = [];
-    for (const release of this.kept.toReversed()) {
-      await release().catch((error: unknown) => problems.push(`a lock: ${messageOf(error)}`));
-    }
-    return problems;
   }
 
   private report(leftovers: readonly string[]): XlError {
@@ -262,7 +280,7 @@ const timeoutError = (step: Step, ms: number): XlError =>
   new XlError('step-timeout', `could not ${step.title} within ${ms / 1000} s`);
 
 /** Anything else than an XlError is a surprise from below; it is kept as the cause. */
-function asXlError(thrown: unknown, step: Step): XlError {
+function asXlError(thrown: unknown, task: string): XlError {
   if (thrown instanceof XlError) return thrown;
-  return new XlError('step-failed', `could not ${step.title}: ${messageOf(thrown)}`, { cause: thrown });
+  return new XlError('step-failed', `could not ${task}: ${messageOf(thrown)}`, { cause: thrown });
 }

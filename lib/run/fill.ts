@@ -1,5 +1,5 @@
 import { fill, isTemplate, type Bindings, type Template } from '../base/text.ts';
-import type { Action } from '../plan/step.ts';
+import type { Action, Step } from '../plan/step.ts';
 
 /** A part of a plan with every text filled: the same shape, plain strings where the holes were. */
 export type Filled<T> = T extends Template
@@ -49,4 +49,11 @@ function fillDeep(value: unknown, bindings: Bindings): unknown {
   if (isTemplate(value)) return fill(value, bindings);
   if (Array.isArray(value)) return value.map((item: unknown) => fillDeep(item, bindings));
   return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, fillDeep(inner, bindings)]));
+}
+
+/** The holes that a step fills, each with the field of its action's result. QMP commands name theirs themselves. */
+export function bindsOf({ action, binds = {} }: Step): Readonly<Record<string, string>> {
+  if (action.kind !== 'qmp') return binds;
+  const taken = action.commands.flatMap(({ takes = {} }) => Object.keys(takes));
+  return { ...binds, ...Object.fromEntries(taken.map((name) => [name, name])) };
 }

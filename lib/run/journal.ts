@@ -23,15 +23,15 @@ export interface Journal {
   will(step: string, undo: readonly FilledAction[]): Promise<void>;
   /** Notes that there is nothing (more) to take back. */
   done(step: string): Promise<void>;
-  /** Ends the journal: its file goes, or is kept for another attempt. */
-  close(options: { keep: boolean }): Promise<void>;
+  /** The run is over and nothing is to be taken back any more: the file goes. */
+  end(): Promise<void>;
 }
 
 /** The journal of a run that keeps none. */
 export const noJournal: Journal = {
   will: () => Promise.resolve(),
   done: () => Promise.resolve(),
-  close: () => Promise.resolve(),
+  end: () => Promise.resolve(),
 };
 
 /** One line of a journal's file, as JSON. The first line of a file is a `run`. */
@@ -69,9 +69,7 @@ export async function openJournal(place: JournalPlace, title: string, ports: Pic
       if (!noted.delete(step)) return;
       await lines.add({ kind: 'done', step });
     },
-    close: async ({ keep }) => {
-      if (!keep) await ports.files.remove(path);
-    },
+    end: () => ports.files.remove(path),
   };
 }
 

@@ -19,7 +19,6 @@ export async function undo(actions: readonly FilledAction[], ports: Ports, talk:
     const context = (signal: AbortSignal): ActionContext => ({
       ports,
       signal,
-      wanted: [],
       acting: () => Promise.resolve(),
       untouched: () => undefined,
       learned: () => Promise.resolve(),

@@ -1,6 +1,6 @@
 import { unreachable } from '../base/error.ts';
 import type { Action, Plan, Step } from '../plan/step.ts';
-import { holesIn } from './fill.ts';
+import { bindsOf, holesIn } from './fill.ts';
 
 /**
  * Checks what only a planner can get wrong, before anything runs: ids, needs, cycles, holes that nothing binds in
@@ -19,7 +19,7 @@ export function validatePlan(plan: Plan, bound: readonly string[]): readonly Ste
 
 /** Names of all holes in a plan, bound by its own steps or not: what `--assume NAME=VALUE` may fill. */
 export function holesOfPlan(plan: Plan): string[] {
-  return [...new Set([...holesIn(plan.steps), ...plan.steps.flatMap((step) => Object.keys(step.binds ?? {}))])];
+  return [...new Set([...holesIn(plan.steps), ...plan.steps.flatMap((step) => Object.keys(bindsOf(step)))])];
 }
 
 function idFaults(plan: Plan, steps: ReadonlyMap<string, Step>): string[] {
@@ -34,14 +34,13 @@ function idFaults(plan: Plan, steps: ReadonlyMap<string, Step>): string[] {
 
 function fieldFaults(step: Step): string[] {
   const fields = fieldsOf(step.action);
-  if (fields === null) return [];
   return Object.values(step.binds ?? {})
     .filter((field) => !fields.includes(field))
     .map((field) => `${step.id} binds ${field}, which ${step.action.kind} does not find out`);
 }
 
-/** The fields that an action finds out; null where only the answer tells. */
-function fieldsOf(action: Action): readonly string[] | null {
+/** The fields that an action finds out; a QMP command's answers go into the holes that it takes them to. */
+function fieldsOf(action: Action): readonly string[] {
   switch (action.kind) {
     case 'hypercall':
       return HYPERCALL_FIELDS[action.call.op] ?? [];
@@ -50,7 +49,6 @@ function fieldsOf(action: Action): readonly string[] | null {
     case 'wait':
       return ['value'];
     case 'qmp':
-      return null;
     case 'store':
     case 'kill':
     case 'hotplug':
@@ -110,16 +108,16 @@ function cycleFaults(plan: Plan, ordered: readonly Step[]): string[] {
 function holeFaults(ordered: readonly Step[], bound: readonly string[]): string[] {
   const faults: string[] = [];
   const binders = new Map<string, string>();
-  for (const { id, binds } of ordered) {
-    for (const name of Object.keys(binds ?? {})) {
-      if (binders.has(name) || bound.includes(name)) faults.push(`${id} binds \${${name}} a second time`);
-      binders.set(name, id);
+  for (const step of ordered) {
+    for (const name of Object.keys(bindsOf(step))) {
+      if (binders.has(name) || bound.includes(name)) faults.push(`${step.id} binds \${${name}} a second time`);
+      binders.set(name, step.id);
     }
   }
   const behind = new Map([...binders].map(([name, binder]) => [name, stepsBehind(binder, ordered)]));
   for (const step of ordered) {
     const inTime = (name: string): boolean => bound.includes(name) || (behind.get(name)?.has(step.id) ?? false);
-    const own = Object.keys(step.binds ?? {});
+    const own = Object.keys(bindsOf(step));
     for (const name of holesIn(step.action)) {
       if (!inTime(name)) faults.push(`nothing that ${step.id} needs binds \${${name}}`);
     }

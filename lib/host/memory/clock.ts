@@ -44,6 +44,12 @@ export class VirtualClock implements Clock {
     });
   }
 
+  /** Resolves when nobody sleeps any more. */
+  async settled(): Promise<void> {
+    do await new Promise((resolve) => setImmediate(resolve));
+    while (this.sleepers.size > 0);
+  }
+
   private end(sleeper: Sleeper, signal: AbortSignal, breakOff: () => void, settle: () => void): void {
     this.sleepers.delete(sleeper);
     signal.removeEventListener('abort', breakOff);

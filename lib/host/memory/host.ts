@@ -4,12 +4,12 @@ import { watchedPorts, type Fault, type PortCall } from './faults.ts';
 import { MemoryFiles } from './files.ts';
 import { MemoryHypervisor } from './hypervisor.ts';
 import { MemoryProcesses } from './processes.ts';
-import { simulateBackends, type Behaviour } from './simulation.ts';
+import { monitorAnswer, simulateBackends, type Behaviour } from './simulation.ts';
 import { MemoryStore } from './store.ts';
 
 export interface MemoryHostOptions extends Partial<Behaviour> {
   readonly fault?: Fault;
-  /** What QEMU's monitor answers to a command; `{}` unless said. A throw is an error object. */
+  /** What QEMU's monitor answers to a command, instead of the usual. A throw is an error object. */
   readonly monitor?: (command: { execute: string; arguments?: unknown }, socket: string) => unknown;
 }
 
@@ -36,6 +36,8 @@ export interface MemoryHost {
   readonly files: MemoryFiles;
   readonly clock: VirtualClock;
   snapshot(): HostSnapshot;
+  /** Resolves when nobody has anything left to do: late answers of the simulated others included. */
+  settled(): Promise<void>;
 }
 
 /** Makes a host with dom0 alone on it. */
@@ -47,6 +49,7 @@ export function memoryHost(options: MemoryHostOptions = {}): MemoryHost {
   };
   const clock = new VirtualClock();
   const store = new MemoryStore();
+  for (const path of ['/vm', '/libxl/0']) store.write(path, '');
   store.write('/local/domain/0/name', 'Domain-0');
   const hypervisor = new MemoryHypervisor();
   const processes = new MemoryProcesses(store, clock, behaviour);
@@ -55,7 +58,7 @@ export function memoryHost(options: MemoryHostOptions = {}): MemoryHost {
   const monitors: Ports['monitors'] = {
     execute: async (socket, commands) => {
       await Promise.resolve();
-      return commands.map((command) => options.monitor?.(command, socket) ?? {});
+      return commands.map((command) => options.monitor?.(command, socket) ?? monitorAnswer(command.execute));
     },
   };
   const calls: PortCall[] = [];
@@ -68,6 +71,7 @@ export function memoryHost(options: MemoryHostOptions = {}): MemoryHost {
     processes,
     files,
     clock,
+    settled: () => clock.settled(),
     snapshot: () => ({
       domains: [...hypervisor.domains.values()].map((domain) => ({ ...domain })),
       introduced: [...store.introduced.keys()].sort((a, b) => a - b),

@@ -33,6 +33,18 @@ export function simulateBackends(store: MemoryStore, clock: VirtualClock, behavi
   });
 }
 
+/** What a QEMU with two serial lines and VNC says about itself. */
+export function monitorAnswer(command: string): unknown {
+  switch (command) {
+    case 'query-chardev':
+      return [0, 1].map((line) => ({ label: `serial${line}`, filename: `pty:/dev/pts/${line + 10}` }));
+    case 'query-vnc':
+      return { enabled: true, host: '127.0.0.1', service: '5900' };
+    default:
+      return {};
+  }
+}
+
 function answer(store: MemoryStore, backend: string, { backends }: Behaviour): void {
   const state = store.read(`${backend}/state`);
   if (backends === 'silent') return;
