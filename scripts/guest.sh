@@ -23,6 +23,11 @@ done
 PATH=$PATH:/sbin:/usr/sbin
 
 mkdir -p "$(dirname "$to")"
+# Two at once would remove each other's work; the second then finds everything made.
+exec 9>"$to.lock"
+flock 9
+if [ "$(cat "$to/recipe" 2>/dev/null)" = "$recipe" ]; then exit 0; fi
+
 work=$(mktemp -d "$(dirname "$to")/guest.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 trap 'exit 1' HUP INT TERM
@@ -94,7 +99,7 @@ modules() {
     echo "$module" >>"$work/tree/modules/$list"
   done
 }
-modules virtio.order virtio_ring virtio virtio_pci_legacy_dev virtio_pci_modern_dev virtio_pci virtio_blk
+modules virtio.order virtio_ring virtio virtio_pci_legacy_dev virtio_pci_modern_dev virtio_pci virtio_console virtio_blk
 modules ide.order scsi_common scsi_mod libata ata_piix sd_mod cdrom sr_mod
 cp "$here/guest/init" "$work/tree/init"
 chmod 755 "$work/tree/init"
