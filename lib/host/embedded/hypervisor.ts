@@ -1,0 +1,125 @@
+import { unreachable, XlError } from '../../base/error.ts';
+import type { Hypercall, HypercallResult } from '../../plan/hypercall.ts';
+import type { FilledHypercall } from '../../run/ports.ts';
+import type { Domain, Domains, DomainType } from './domains.ts';
+
+/** What hypercalls do beyond the domain table. */
+export interface HypervisorEffects {
+  /** Seconds since 1970. */
+  readonly now: () => number;
+  /** Remembers the number that the next domain gets. */
+  readonly keepNextDomid: (next: number) => Promise<void>;
+  readonly pause: (domain: Domain) => Promise<void>;
+  readonly unpause: (domain: Domain) => Promise<void>;
+  /** Ends everything that a domain still has; it is in no table any more. */
+  readonly release: (domid: number) => Promise<void>;
+}
+
+/**
+ * Where libxenguest puts a guest's store and console pages (special pages from 0xfeff8 on; `xc_dom_x86.c`). Nothing is
+ * there on this host, but the nodes that name them look as they would.
+ */
+const STORE_GFN = 0xfeffc;
+const CONSOLE_GFN = 0xfefff;
+
+/**
+ * Answers the hypercalls of plans in Xen's place. A domain's memory and vcpus are its QEMU's, so `build` and the limits
+ * are only noted. Destroying a domain that is gone is fine, as plans expect. Errors: `domain-not-found`, `no-domid`,
+ * `hypercall-unknown`, `hypercall-argument`.
+ */
+export async function performHypercall(
+  call: FilledHypercall,
+  domains: Domains,
+  effects: HypervisorEffects,
+): Promise<HypercallResult> {
+  const op = operation(call);
+  switch (op) {
+    case 'createdomain': {
+      const domain = domains.create({
+        uuid: text(call, 'uuid'),
+        name: text(call, 'name'),
+        type: domainType(call),
+        maxVcpus: number(call, 'maxVcpus'),
+        createdAt: effects.now(),
+      });
+      await effects.keepNextDomid(domains.next);
+      return { domid: String(domain.domid) };
+    }
+    case 'destroydomain': {
+      const domid = number(call, 'domid');
+      domains.delete(domid);
+      await effects.release(domid);
+      return {};
+    }
+    case 'max_vcpus':
+      domainOf(call, domains).maxVcpus = number(call, 'max');
+      return {};
+    case 'max_mem':
+      domainOf(call, domains).maxKiB = number(call, 'maxKiB');
+      return {};
+    case 'evtchn_alloc_unbound': {
+      const domain = domainOf(call, domains);
+      domain.lastPort += 1;
+      return { port: String(domain.lastPort) };
+    }
+    case 'build':
+      domainOf(call, domains).built = true;
+      return { 'store-gfn': String(STORE_GFN), 'console-gfn': String(CONSOLE_GFN) };
+    case 'pausedomain': {
+      const domain = domainOf(call, domains);
+      await effects.pause(domain);
+      domain.paused = true;
+      return {};
+    }
+    case 'unpausedomain': {
+      const domain = domainOf(call, domains);
+      await effects.unpause(domain);
+      domain.paused = false;
+      return {};
+    }
+    default:
+      return unreachable(op);
+  }
+}
+
+const OPERATIONS = [
+  'createdomain',
+  'destroydomain',
+  'max_vcpus',
+  'max_mem',
+  'evtchn_alloc_unbound',
+  'build',
+  'pausedomain',
+  'unpausedomain',
+] as const satisfies Hypercall['op'][];
+
+function operation({ op }: FilledHypercall): Hypercall['op'] {
+  const known = OPERATIONS.find((name) => name === op);
+  if (known === undefined) throw new XlError('hypercall-unknown', `the embedded host knows no hypercall ${op}`);
+  return known;
+}
+
+const domainOf = (call: FilledHypercall, domains: Domains): Domain => domains.require(number(call, 'domid'));
+
+function domainType(call: FilledHypercall): DomainType {
+  const { type } = call;
+  if (type === 'pv' || type === 'pvh' || type === 'hvm') return type;
+  throw argument(call, 'type');
+}
+
+/** A number, or the text of one: holes are filled with text. */
+function number(call: FilledHypercall, key: string): number {
+  const value = call[key];
+  const read = typeof value === 'string' && /^\d{1,15}$/.test(value) ? Number(value) : value;
+  if (typeof read === 'number' && Number.isSafeInteger(read) && read >= 0) return read;
+  throw argument(call, key);
+}
+
+function text(call: FilledHypercall, key: string): string {
+  const value = call[key];
+  if (typeof value === 'string') return value;
+  throw argument(call, key);
+}
+
+const argument = (call: FilledHypercall, key: string): XlError =>
+  new XlError('hypercall-argument', `hypercall ${call.op} has no usable \`${key}\``);
