@@ -11,8 +11,8 @@ export interface QmpWait {
 
 export type QmpListener = (event: QmpEvent) => void;
 
-/** The greeting is the answer that nobody asked for; commands count from 1. */
-const greetingId = 0;
+/** Stands for the greeting among the ids, which are numbers from 1. */
+const greetingKey = Symbol('greeting');
 /** Whoever has more commands open than this does not wait for answers. */
 const mostOpenCommands = 256;
 
@@ -26,12 +26,13 @@ export class QmpClient {
   readonly #path: string;
   readonly #socket: Socket;
   readonly #decoder = new QmpDecoder();
-  readonly #answers = new Map<number, (answer: QmpMessage) => void>();
+  /** Who waits for the answer to which id. */
+  readonly #answers = new Map<unknown, (answer: QmpMessage) => void>();
   readonly #waiters = new Set<(reason: Error) => void>();
   readonly #listeners = new Set<QmpListener>();
   readonly #settleClosed: (reason: XlError | null) => void;
   #version = '';
-  #lastId = greetingId;
+  #lastId = 0;
   #ended: XlError | null = null;
 
   /** Connects to the monitor's Unix socket and gets it ready for commands; the bounds are for both. */
@@ -39,7 +40,7 @@ export class QmpClient {
     if (wait.signal?.aborted === true) throw abortReason(wait.signal);
     const client = new QmpClient(path);
     try {
-      await client.#answerTo(greetingId, 'its greeting', wait);
+      await client.#answerTo(greetingKey, 'its greeting', wait);
       await client.execute('qmp_capabilities', undefined, wait);
       return client;
     } catch (error) {
@@ -125,7 +126,7 @@ export class QmpClient {
         return;
       case 'greeting':
         this.#version = message.version;
-        this.#hand(greetingId, message);
+        this.#hand(greetingKey, message);
         return;
       case 'return':
       case 'error':
@@ -138,14 +139,16 @@ export class QmpClient {
 
   /** Gives an answer to whoever waits for it. One that comes after its command was given up is dropped. */
   #hand(id: unknown, message: QmpMessage): void {
-    const number = typeof id === 'number' ? id : NaN;
-    const resolve = this.#answers.get(number);
-    const wasAsked = number > greetingId && number <= this.#lastId;
+    const resolve = this.#answers.get(id);
     if (resolve !== undefined) resolve(message);
-    else if (!wasAsked) throw strayAnswer(this.#path, message);
+    else if (!this.#wasAsked(id)) throw strayAnswer(this.#path, message);
   }
 
-  async #answerTo(id: number, subject: string, wait: QmpWait): Promise<QmpMessage> {
+  #wasAsked(id: unknown): boolean {
+    return typeof id === 'number' && Number.isInteger(id) && id >= 1 && id <= this.#lastId;
+  }
+
+  async #answerTo(id: unknown, subject: string, wait: QmpWait): Promise<QmpMessage> {
     try {
       return await this.#bounded<QmpMessage>(subject, wait, (resolve) => this.#answers.set(id, resolve));
     } finally {
