@@ -1,0 +1,93 @@
+import { constants, type BigIntStats } from 'node:fs';
+import { access, readFile, stat } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { errnoOf } from '../../base/error.ts';
+import type { PathFacts, PathKind } from '../../base/facts.ts';
+import { mapLimited } from './limit.ts';
+
+/** How many paths are looked at together. */
+const TOGETHER = 16;
+/** After so long a path counts as missing (ETIMEDOUT): a dead NFS server must not hang a dry run. In milliseconds. */
+const PATIENCE_MS = 5_000;
+
+/** What each path is, by the path as typed; relative ones count from `directory`. Never throws for a path. */
+export async function pathFacts(paths: readonly string[], directory: string): Promise<Record<string, PathFacts>> {
+  const distinct = [...new Set(paths)];
+  const facts = await mapLimited(distinct, TOGETHER, (path) => inTime(lookAt(resolve(directory, path))));
+  return Object.fromEntries(distinct.map((path, index) => [path, facts[index]!]));
+}
+
+async function inTime(looking: Promise<PathFacts>): Promise<PathFacts> {
+  const over = new AbortController();
+  const late = sleep(PATIENCE_MS, missing('ETIMEDOUT'), { signal: over.signal });
+  late.catch(() => undefined);
+  try {
+    return await Promise.race([looking, late]);
+  } finally {
+    over.abort();
+  }
+}
+
+async function lookAt(path: string): Promise<PathFacts> {
+  let found: BigIntStats;
+  try {
+    found = await stat(path, { bigint: true });
+  } catch (error) {
+    // A path with a NUL in it is refused by Node itself, with a name that is no errno.
+    const errno = errnoOf(error) ?? 'EIO';
+    return missing(errno.startsWith('ERR_') ? 'EINVAL' : errno);
+  }
+  const kind = kindOf(found);
+  const [readable, writable, size] = await Promise.all([
+    may(path, constants.R_OK),
+    may(path, constants.W_OK),
+    kind === 'block' ? blockSize(found.rdev) : Number(found.size),
+  ]);
+  return {
+    kind,
+    readable,
+    writable,
+    size,
+    identity: `${found.dev}:${found.ino}`,
+    ...(kind === 'block' || kind === 'char' ? { device: deviceNumber(found.rdev) } : {}),
+  };
+}
+
+const missing = (errno: string): PathFacts => ({ kind: 'missing', errno });
+
+function kindOf(found: BigIntStats): PathKind {
+  if (found.isFile()) return 'file';
+  if (found.isBlockDevice()) return 'block';
+  if (found.isDirectory()) return 'directory';
+  if (found.isFIFO()) return 'fifo';
+  return found.isSocket() ? 'socket' : 'char';
+}
+
+async function may(path: string, mode: number): Promise<boolean> {
+  return access(path, mode).then(
+    () => true,
+    () => false,
+  );
+}
+
+/** `major:minor` in hex, as `stat -c %t:%T` and xenstore's `physical-device` have it. */
+export function deviceNumber(rdev: bigint): string {
+  const { major, minor } = majorMinor(rdev);
+  return `${major.toString(16)}:${minor.toString(16)}`;
+}
+
+/** glibc's encoding of a device number (gnu_dev_major, gnu_dev_minor). */
+function majorMinor(rdev: bigint): { major: bigint; minor: bigint } {
+  return {
+    major: ((rdev >> 8n) & 0xfffn) | ((rdev >> 32n) & ~0xfffn),
+    minor: (rdev & 0xffn) | ((rdev >> 12n) & ~0xffn),
+  };
+}
+
+/** A block device's bytes from sysfs, which counts in sectors of 512 whatever the device's own are; 0 if unknown. */
+async function blockSize(rdev: bigint): Promise<number> {
+  const { major, minor } = majorMinor(rdev);
+  const sectors = await readFile(`/sys/dev/block/${major}:${minor}/size`, 'utf8').catch(() => '0');
+  return Number(sectors.trim()) * 512;
+}
