@@ -46,5 +46,5 @@ export async function readAccelFacts(env: Readonly<Record<string, string | undef
       (error: unknown) => errnoOf(error) ?? 'unknown',
     ),
   ]);
-  return { cpuinfo, kvmErrno, wish: env['XL_ACCEL'] };
+  return { cpuinfo, kvmErrno, wish: env.XL_ACCEL };
 }

@@ -161,7 +161,9 @@ export class BackendDriver {
       'hotplug-status': 'connected',
       'feature-flush-cache': '1',
       'feature-discard': target.discard ? '1' : '0',
-      ...(size === null ? {} : { 'sector-size': String(SECTOR_BYTES), sectors: String(Math.floor(size / SECTOR_BYTES)) }),
+      ...(size === null
+        ? {}
+        : { 'sector-size': String(SECTOR_BYTES), sectors: String(Math.floor(size / SECTOR_BYTES)) }),
       info: String((target.cdrom ? INFO.cdrom : 0) | (target.readwrite ? 0 : INFO.readonly)),
     });
   }

@@ -16,6 +16,8 @@ export type AnswerTo<R extends Request> = Answers[R['op']];
  * nobody listens, `host-gone` where the daemon ends before it has answered.
  */
 export class ControlClient {
+  /** Resolves when the connection is over, whoever ended it. */
+  readonly closed: Promise<void>;
   readonly #socket: Socket;
   readonly #path: string;
   readonly #lines = new LineSplitter();
@@ -28,7 +30,12 @@ export class ControlClient {
     this.#path = path;
     socket.on('data', (bytes: Buffer) => this.#receive(bytes));
     socket.on('error', () => socket.destroy());
-    socket.on('close', () => this.#finish());
+    this.closed = new Promise((resolve) => {
+      socket.on('close', () => {
+        this.#finish();
+        resolve();
+      });
+    });
   }
 
   static async connect(path: string, options: { readonly signal?: AbortSignal } = {}): Promise<ControlClient> {

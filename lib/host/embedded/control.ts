@@ -21,7 +21,12 @@ export type Request =
       readonly graceMs: number;
     }
   /** Commands for the monitor at this socket, which the daemon holds open. */
-  | { readonly op: 'qmp'; readonly socket: string; readonly commands: readonly MonitorCommand[]; readonly timeoutMs: number }
+  | {
+      readonly op: 'qmp';
+      readonly socket: string;
+      readonly commands: readonly MonitorCommand[];
+      readonly timeoutMs: number;
+    }
   /** Destroys every domain and ends the daemon. */
   | { readonly op: 'stop' };
 
@@ -112,15 +117,15 @@ export const encodeLine = (message: (Request & { readonly id: number }) | Answer
 /** The id that a line carries, if it is sound enough to have one. */
 export function idOf(line: string): number | null {
   const message = parse(line);
-  return isObject(message) && typeof message['id'] === 'number' ? message['id'] : null;
+  return isObject(message) && typeof message.id === 'number' ? message.id : null;
 }
 
 /** A request from a line. Throws XlError `control-bad-request` that says what is wrong with it. */
 export function decodeRequest(line: string): Request {
   const message = parse(line);
   if (!isObject(message)) throw bad('it is no JSON object');
-  if (typeof message['id'] !== 'number') throw bad('it has no id');
-  const op = message['op'];
+  if (typeof message.id !== 'number') throw bad('it has no id');
+  const op = message.op;
   if (!isOp(op)) throw bad(`there is no operation ${JSON.stringify(op ?? null).slice(0, 80)}`);
   switch (op) {
     case 'status':
@@ -128,9 +133,9 @@ export function decodeRequest(line: string): Request {
     case 'stop':
       return { op };
     case 'hypercall':
-      return { op, call: hypercall(message['call']) };
+      return { op, call: hypercall(message.call) };
     case 'spawn':
-      return { op, request: spawnRequest(message['request']) };
+      return { op, request: spawnRequest(message.request) };
     case 'exited':
       return { op, pid: positive(message, 'pid') };
     case 'kill':
@@ -138,14 +143,14 @@ export function decodeRequest(line: string): Request {
         op,
         pid: positive(message, 'pid'),
         domid: natural(message, 'domid'),
-        signal: signalName(message['signal']),
+        signal: signalName(message.signal),
         graceMs: natural(message, 'graceMs'),
       };
     case 'qmp':
       return {
         op,
         socket: text(message, 'socket'),
-        commands: monitorCommands(message['commands']),
+        commands: monitorCommands(message.commands),
         timeoutMs: natural(message, 'timeoutMs'),
       };
     default:
@@ -176,14 +181,23 @@ export function toWire(error: unknown): WireError {
 export const fromWire = ({ code, message, hint, evidence }: WireError): XlError =>
   new XlError(code, message, { hint, evidence });
 
-const OPS = ['status', 'list', 'hypercall', 'spawn', 'exited', 'kill', 'qmp', 'stop'] as const satisfies Request['op'][];
+const OPS = [
+  'status',
+  'list',
+  'hypercall',
+  'spawn',
+  'exited',
+  'kill',
+  'qmp',
+  'stop',
+] as const satisfies Request['op'][];
 const isOp = (op: unknown): op is Request['op'] => OPS.some((known) => known === op);
 
 const SIGNALS = ['SIGHUP', 'SIGTERM', 'SIGKILL'] as const;
 
 function hypercall(value: unknown): FilledHypercall {
-  if (!isObject(value) || typeof value['op'] !== 'string') throw bad('`call` is no hypercall');
-  return { ...value, op: value['op'] };
+  if (!isObject(value) || typeof value.op !== 'string') throw bad('`call` is no hypercall');
+  return { ...value, op: value.op };
 }
 
 function spawnRequest(value: unknown): SpawnRequest {
@@ -204,7 +218,10 @@ function monitorCommands(value: unknown): MonitorCommand[] {
   if (!Array.isArray(value)) throw bad('`commands` is no list');
   return value.map((command: unknown) => {
     if (!isObject(command)) throw bad('a command is no object');
-    return { execute: text(command, 'execute'), ...('arguments' in command ? { arguments: command['arguments'] } : {}) };
+    return {
+      execute: text(command, 'execute'),
+      ...('arguments' in command ? { arguments: command.arguments } : {}),
+    };
   });
 }
 
@@ -222,7 +239,8 @@ function text(message: Readonly<Record<string, unknown>>, key: string): string {
 
 function natural(message: Readonly<Record<string, unknown>>, key: string): number {
   const value = message[key];
-  if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < 0) throw bad(`\`${key}\` is no number from 0`);
+  if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < 0)
+    throw bad(`\`${key}\` is no number from 0`);
   return value;
 }
 
@@ -248,8 +266,8 @@ const isTexts = (value: unknown): value is string[] =>
 
 const isWireError = (value: unknown): value is WireError =>
   isObject(value) &&
-  typeof value['code'] === 'string' &&
-  typeof value['message'] === 'string' &&
-  Array.isArray(value['evidence']);
+  typeof value.code === 'string' &&
+  typeof value.message === 'string' &&
+  Array.isArray(value.evidence);
 
 const bad = (what: string): XlError => new XlError('control-bad-request', `the request cannot be read: ${what}`);

@@ -48,7 +48,8 @@ function image(nodes: Readonly<Record<string, string>>): { path: string; format:
   const { params, type = '' } = nodes;
   if (params === undefined) throw bad('`params` is missing');
   if (type === 'phy' || type === 'standalone') return { path: params, format: 'raw' };
-  if (type !== 'qdisk' && type !== 'vbd3') throw bad(`there is no backend of type ${JSON.stringify(type.slice(0, 40))}`);
+  if (type !== 'qdisk' && type !== 'vbd3')
+    throw bad(`there is no backend of type ${JSON.stringify(type.slice(0, 40))}`);
   const colon = params.indexOf(':');
   const format = FORMATS[params.slice(0, Math.max(0, colon))];
   if (format === undefined) throw bad(`\`params\` begins with no known format: ${params.slice(0, 80)}`);

@@ -104,7 +104,10 @@ async function nodeSize(monitor: Monitor, node: string): Promise<number> {
 }
 
 const hasText = <Key extends string>(value: unknown, key: Key): value is Record<Key, string> =>
-  typeof value === 'object' && value !== null && key in value && typeof (value as Record<Key, unknown>)[key] === 'string';
+  typeof value === 'object' &&
+  value !== null &&
+  key in value &&
+  typeof (value as Record<Key, unknown>)[key] === 'string';
 
 const unexpected = (command: string): XlError =>
   new XlError('qmp-unexpected', `QEMU's answer to ${command} has not the form that its schema promises`);

@@ -24,8 +24,7 @@ export async function noteMachine(dir: StateDir, machine: Omit<MachineNote, 'sta
   await writeFile(notePath(dir, machine.domid), JSON.stringify(note), { mode: 0o600 });
 }
 
-export const forgetMachine = (dir: StateDir, domid: number): Promise<void> =>
-  rm(notePath(dir, domid), { force: true });
+export const forgetMachine = (dir: StateDir, domid: number): Promise<void> => rm(notePath(dir, domid), { force: true });
 
 /** All notes that can be read. */
 export async function readNotes(dir: StateDir): Promise<MachineNote[]> {

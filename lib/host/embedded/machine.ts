@@ -104,8 +104,8 @@ export class Machine {
   #note({ name, data }: QmpEvent): void {
     if (name === 'GUEST_PANICKED') this.#reason = 'crash';
     if (name !== 'SHUTDOWN') return;
-    if (data['reason'] === 'guest-shutdown') this.#reason ??= 'poweroff';
-    if (data['reason'] === 'guest-reset') this.#reason ??= 'reboot';
+    if (data.reason === 'guest-shutdown') this.#reason ??= 'poweroff';
+    if (data.reason === 'guest-reset') this.#reason ??= 'reboot';
   }
 
   async resume(): Promise<void> {

@@ -2,6 +2,7 @@ import { lstat, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { errnoOf, XlError } from '../../base/error.ts';
 import type { HostDirs } from '../../base/facts.ts';
+import { SOCKET_PATH_MAX } from '../../xenstore/dial.ts';
 
 /** Where the embedded host keeps its sockets, logs and notes: everything below one directory that is ours alone. */
 export interface StateDir {
@@ -22,8 +23,6 @@ export interface StateDir {
   readonly lib: string;
 }
 
-/** `sun_path` of sockaddr_un holds 108 bytes, the last of them nul (unix(7)). */
-const LONGEST_SOCKET_PATH = 107;
 /** The longest name of a socket below the state directory. */
 const LONGEST_SOCKET_NAME = 'machine-32751-console.sock';
 
@@ -43,10 +42,10 @@ export function stateDir(root: string): StateDir {
     });
   }
   const longest = Buffer.byteLength(join(root, LONGEST_SOCKET_NAME));
-  if (longest > LONGEST_SOCKET_PATH) {
+  if (longest > SOCKET_PATH_MAX) {
     throw new XlError(
       'socket-path-too-long',
-      `sockets in ${root} would have paths of ${longest} bytes; Linux allows ${LONGEST_SOCKET_PATH}`,
+      `sockets in ${root} would have paths of ${longest} bytes; Linux allows ${SOCKET_PATH_MAX}`,
       { hint: 'set XL_STATE_DIR to a shorter path' },
     );
   }
@@ -90,10 +89,14 @@ export async function prepareStateDir(dir: StateDir, uid: number): Promise<void>
     for (const path of [dir.machines, dir.log, dir.lib]) await mkdir(path, { recursive: true, mode: 0o700 });
   } catch (error) {
     if (error instanceof XlError) throw error;
-    throw new XlError('state-dir-failed', `cannot make the state directory ${dir.root}: ${errnoOf(error) ?? 'failed'}`, {
-      cause: error,
-      hint: 'set XL_STATE_DIR to a directory that you may write',
-    });
+    throw new XlError(
+      'state-dir-failed',
+      `cannot make the state directory ${dir.root}: ${errnoOf(error) ?? 'failed'}`,
+      {
+        cause: error,
+        hint: 'set XL_STATE_DIR to a directory that you may write',
+      },
+    );
   }
 }
 
