@@ -11,5 +11,5 @@ export function pathsOf(config: DomainConfig): string[] {
 /** The paths of one disk: its image, and the two that COLO adds. What a script or another domain resolves is no path. */
 export function pathsOfDisk(disk: Disk): string[] {
   const image = disk.script === null && disk.backendDomname === null ? disk.pdevPath : null;
-  return [image, disk.activeDisk, disk.hiddenDisk].filter((path) => path !== null && path !== '');
+  return [image, disk.activeDisk, disk.hiddenDisk].filter((path): path is string => path !== null && path !== '');
 }
