@@ -1,9 +1,13 @@
 import { constants, type BigIntStats } from 'node:fs';
-import { access, readFile, stat } from 'node:fs/promises';
+import { access, stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { errnoOf } from '../../base/error.ts';
 import type { PathFacts, PathKind } from '../../base/facts.ts';
+import { imageFacts } from '../../disk/chain.ts';
+import { deviceNumber } from '../device-number.ts';
+import { blockSize } from './block-size.ts';
+import { readImage } from './image.ts';
 import { mapLimited } from './limit.ts';
 
 /** How many paths are looked at together. */
@@ -44,6 +48,7 @@ async function lookAt(path: string): Promise<PathFacts> {
     may(path, constants.W_OK),
     kind === 'block' ? blockSize(found.rdev) : Number(found.size),
   ]);
+  const image = readable && (kind === 'file' || kind === 'block') ? await imageFacts(path, readImage) : null;
   return {
     kind,
     readable,
@@ -51,6 +56,7 @@ async function lookAt(path: string): Promise<PathFacts> {
     size,
     identity: `${found.dev}:${found.ino}`,
     ...(kind === 'block' || kind === 'char' ? { device: deviceNumber(found.rdev) } : {}),
+    ...(image === null ? {} : { image }),
   };
 }
 
@@ -69,25 +75,4 @@ async function may(path: string, mode: number): Promise<boolean> {
     () => true,
     () => false,
   );
-}
-
-/** `major:minor` in hex, as `stat -c %t:%T` and xenstore's `physical-device` have it. */
-export function deviceNumber(rdev: bigint): string {
-  const { major, minor } = majorMinor(rdev);
-  return `${major.toString(16)}:${minor.toString(16)}`;
-}
-
-/** glibc's encoding of a device number (gnu_dev_major, gnu_dev_minor). */
-function majorMinor(rdev: bigint): { major: bigint; minor: bigint } {
-  return {
-    major: ((rdev >> 8n) & 0xfffn) | ((rdev >> 32n) & ~0xfffn),
-    minor: (rdev & 0xffn) | ((rdev >> 12n) & ~0xffn),
-  };
-}
-
-/** A block device's bytes from sysfs, which counts in sectors of 512 whatever the device's own are; 0 if unknown. */
-async function blockSize(rdev: bigint): Promise<number> {
-  const { major, minor } = majorMinor(rdev);
-  const sectors = await readFile(`/sys/dev/block/${major}:${minor}/size`, 'utf8').catch(() => '0');
-  return Number(sectors.trim()) * 512;
 }
