@@ -14,6 +14,7 @@ export function machineProblems(model: DeviceModel): Diagnostic[] {
   if (model.kind === 'xenpv') return vnc;
   return [
     ...vnc,
+    ...memoryProblems(model),
     ...soundProblems(model.soundhw),
     ...bootProblems(model.boot),
     ...diskProblems(model),
@@ -31,6 +32,31 @@ function vncProblems({ listen, display }: Vnc): Diagnostic[] {
       hint: 'leave it out of vnclisten, or leave vncdisplay out',
     },
   ];
+}
+
+/** Sizes that QEMU's Cirrus card can have, in MiB (qemu/hw/display/cirrus_vga.c). */
+const cirrusSizes: readonly number[] = [4, 8, 16];
+
+function memoryProblems({ vga, videoMemory, maxMemory }: HvmDeviceModel): Diagnostic[] {
+  const problems: Diagnostic[] = [];
+  if (vga === 'cirrus' && !cirrusSizes.includes(videoMemory / 1024)) {
+    problems.push({
+      severity: 'error',
+      code: 'cirrus-memory-invalid',
+      message: `the Cirrus video card cannot have ${videoMemory / 1024} MiB of memory`,
+      hint: `videoram must be one of ${cirrusSizes.join(', ')}, or use stdvga`,
+    });
+  }
+  // QEMU takes 0 for its default of 128 MiB.
+  if (maxMemory - videoMemory < 1024) {
+    problems.push({
+      severity: 'error',
+      code: 'memory-all-video',
+      message: `of ${maxMemory / 1024} MiB of memory the video card takes ${videoMemory / 1024}, and nothing is left`,
+      hint: 'give the domain more memory, or the card less with videoram',
+    });
+  }
+  return problems;
 }
 
 function soundProblems(soundhw: string | null): Diagnostic[] {

@@ -139,6 +139,8 @@ describe('what QEMU would exit at is refused before', () => {
     ['hda1 and hda2', { disks: [disk('hda1', '/a'), disk('hda2', '/b')] }, 'emulated-slot-taken'],
     ['sda1 and sda2', { disks: [disk('sda1', '/a'), disk('sda2', '/b')] }, 'emulated-slot-taken'],
     ['a cdrom sdb and a disk hdb', { disks: [cdrom('sdb', '/a'), disk('hdb', '/b')] }, 'emulated-slot-taken'],
+    ['a Cirrus card of 32 MiB', { videoMemory: mibToKib(mib(32)) }, 'cirrus-memory-invalid'],
+    ['memory that is all the video card’s', { maxMemory: mibToKib(mib(8)) }, 'memory-all-video'],
     ['an unknown sound card', { soundhw: 'all' }, 'soundhw-unknown'],
     ['a boot device that is none', { boot: 'cx' }, 'boot-order-invalid'],
     ['a boot device given twice', { boot: 'cc' }, 'boot-order-invalid'],
