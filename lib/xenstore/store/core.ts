@@ -105,10 +105,10 @@ export class StoreServerCore {
     domain.target = target;
   }
 
-  /** SET_PERMS of an `@name`: who may hear of it. ENOENT for an unknown one, and for one that is not the caller's. */
+  /** SET_PERMS of an `@name`: who may hear of it. (C xenstored refuses with whatever errno is left over.) */
   setSpecialPermissions(caller: Caller, name: string, permissions: readonly StoredPermission[]): void {
-    if (name !== '@introduceDomain' && name !== '@releaseDomain') refuse('ENOENT', name);
-    if ((rightsOf(caller, this.#special[name]) & Right.OWNER) === 0) refuse('ENOENT', name);
+    if (name !== '@introduceDomain' && name !== '@releaseDomain') refuse('EINVAL', name);
+    if ((rightsOf(caller, this.#special[name]) & Right.OWNER) === 0) refuse('EACCES', name);
     this.#special[name] = permissions;
   }
 

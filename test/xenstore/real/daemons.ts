@@ -1,0 +1,135 @@
+import { execFileSync, spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, unlinkSync, writeFileSync } from 'node:fs';
+import { open } from 'node:fs/promises';
+import { createConnection } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { temporaryDirectory } from '../support/daemon.ts';
+import type { Daemon } from '../support/daemon.ts';
+import { RingStream } from './ring.ts';
+
+/** Debian's two store daemons. */
+export type DaemonKind = 'xenstored' | 'oxenstored';
+
+const DEATH_PORT = 1;
+const FIRST_RING_PORT = 1000;
+
+/** Where Debian's xen-utils keeps the program, or null. */
+function programOf(kind: DaemonKind): string | null {
+  const homes = existsSync('/usr/lib') ? readdirSync('/usr/lib').filter((name) => /^xen-\d/.test(name)) : [];
+  return homes.map((home) => `/usr/lib/${home}/bin/${kind}`).find((path) => existsSync(path)) ?? null;
+}
+
+/** Why the real daemon cannot be run here, in words, or null where it can. */
+export function whyNot(kind: DaemonKind): string | null {
+  if (programOf(kind) === null) return `${kind} is not installed (Debian: xen-utils-4.17)`;
+  if (!existsSync('/usr/include/xenctrl.h')) return 'the headers of libxen-dev are not installed';
+  try {
+    execFileSync('cc', ['--version'], { stdio: 'ignore' });
+    return null;
+  } catch {
+    return 'there is no C compiler to make the pretend hypervisor with (Debian: gcc)';
+  }
+}
+
+let compiled: string | undefined;
+
+/** The pretend hypervisor as a library to preload: made once for each test process, and removed with it. */
+function pretendXen(): string {
+  if (compiled !== undefined) return compiled;
+  const directory = mkdtempSync(join(tmpdir(), 'pretend-xen-'));
+  process.once('exit', () => rmSync(directory, { recursive: true }));
+  compiled = join(directory, 'pretend-xen.so');
+  const source = fileURLToPath(new URL('pretend-xen.c', import.meta.url));
+  execFileSync('cc', ['-O1', '-Wall', '-Wextra', '-fPIC', '-shared', '-o', compiled, source, '-ldl']);
+  return compiled;
+}
+
+const oxenstoredSettings = (directory: string): string =>
+  `pid-file = ${directory}/pid
+quota-activate = true
+quota-maxentity = 1000
+quota-maxsize = 2048
+quota-maxwatch = 100
+quota-transaction = 10
+quota-path-max = 1024
+persistent = false
+xenstored-kva = ${directory}/xsd_kva
+xenstored-port = ${directory}/xsd_port
+xenstored-log-file = ${directory}/oxenstored.log
+access-log-file = ${directory}/access.log
+`;
+
+/** Starts the real daemon on a pretend hypervisor; it answers on its socket when this settles. */
+export async function startReal(kind: DaemonKind): Promise<Daemon & { readonly pid: number }> {
+  const directory = await temporaryDirectory();
+  const path = join(directory, 'socket');
+  writeFileSync(join(directory, 'xsd_kva'), Buffer.alloc(4096));
+  writeFileSync(join(directory, 'xsd_port'), '1');
+  writeFileSync(join(directory, 'settings'), oxenstoredSettings(directory));
+  const args = kind === 'xenstored' ? ['-N', '-R'] : ['--no-fork', '--config-file', join(directory, 'settings')];
+  const log = await open(join(directory, 'log'), 'w');
+  const child = spawn(programOf(kind)!, args, {
+    stdio: ['ignore', log.fd, log.fd],
+    env: {
+      ...process.env,
+      LD_PRELOAD: pretendXen(),
+      PRETEND_XEN: directory,
+      XENSTORED_RUNDIR: directory,
+      XENSTORED_PATH: path,
+    },
+  });
+  await log.close();
+  await untilItAnswers(child, path, join(directory, 'log'));
+  const events = await open(join(directory, 'events'), 'r+');
+  const fire = (port: number): Promise<unknown> => {
+    const bytes = Buffer.alloc(4);
+    bytes.writeUInt32LE(port);
+    return events.write(bytes);
+  };
+  return {
+    pid: child.pid!,
+    path,
+    makeDomain: (domid) => writeFileSync(join(directory, `dom-${domid}`), ''),
+    killDomain: async (domid) => {
+      unlinkSync(join(directory, `dom-${domid}`));
+      await fire(DEATH_PORT);
+      // The daemon takes the event whenever it wakes: nothing on its sockets tells that it has.
+      await sleep(100);
+      rmSync(join(directory, `ring-${domid}`), { force: true });
+    },
+    connectDomain: (domid) =>
+      Promise.resolve(new RingStream(join(directory, `ring-${domid}`), () => void fire(FIRST_RING_PORT + domid))),
+    stop: async () => {
+      const exited = new Promise((resolve) => child.once('exit', resolve));
+      child.kill('SIGKILL');
+      await exited;
+      await events.close();
+      rmSync(directory, { recursive: true });
+    },
+  };
+}
+
+async function untilItAnswers(child: ChildProcess, path: string, log: string): Promise<void> {
+  for (let attempt = 0; attempt < 200; attempt++) {
+    if (child.exitCode !== null) break;
+    if (await connects(path)) return;
+    await sleep(25);
+  }
+  child.kill('SIGKILL');
+  throw new Error(`the daemon does not answer on ${path}:\n${readFileSync(log, 'utf8')}`);
+}
+
+function connects(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = createConnection(path);
+    socket.once('connect', () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once('error', () => resolve(false));
+  });
+}
