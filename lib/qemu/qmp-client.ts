@@ -141,7 +141,7 @@ export class QmpClient {
   #hand(id: unknown, message: QmpMessage): void {
     const resolve = this.#answers.get(id);
     if (resolve !== undefined) resolve(message);
-    else if (!this.#wasAsked(id)) throw strayAnswer(this.#path, message);
+    else if (!this.#wasAsked(id)) throw strayAnswer(message);
   }
 
   #wasAsked(id: unknown): boolean {

@@ -1,4 +1,4 @@
-import { XlError } from '../base/error.ts';
+import { malformed } from './qmp-error.ts';
 
 /** A message from QEMU's monitor (qemu/docs/interop/qmp-spec.rst). `id` is what the command carried, if it got so far. */
 export type QmpMessage =
@@ -118,11 +118,3 @@ const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
 const textOr = (value: unknown, otherwise: string): string => (typeof value === 'string' ? value : otherwise);
-
-function malformed(what: string, line?: string, cause?: unknown): XlError {
-  return new XlError('qmp-malformed', `the monitor sent ${what}`, {
-    hint: 'is this the monitor of a QEMU?',
-    evidence: line === undefined ? [] : [{ title: 'received', lines: [line.slice(0, 200)] }],
-    cause,
-  });
-}

@@ -10,13 +10,15 @@ const commandErrorCodes: ReadonlyMap<string, string> = new Map([
   ['KVMMissingCap', 'qmp-kvm-missing-cap'],
 ]);
 
-/** QEMU's words can carry what the guest or an image gave it, at any length. */
 const longestDescription = 1000;
+
+/** QEMU's words can carry what a guest or an image gave it, at any length: nothing that a terminal would obey. */
+const harmless = (words: string): string => words.slice(0, longestDescription).replace(/\p{Cc}/gu, ' ');
 
 /** QEMU's refusal of a command. */
 export function commandError(command: string, refusal: Extract<QmpMessage, { kind: 'error' }>): XlError {
   const code = commandErrorCodes.get(refusal.errorClass) ?? 'qmp-error';
-  return new XlError(code, `QEMU refused ${command}: ${refusal.description.slice(0, longestDescription)}`);
+  return new XlError(code, `QEMU refused ${command}: ${harmless(refusal.description)}`);
 }
 
 /** A monitor that cannot be connected to, or whose connection broke. */
@@ -49,10 +51,14 @@ export const closedError = (path: string): XlError =>
   new XlError('qmp-closed', `the connection to the monitor ${path} is closed`);
 
 /** An answer that belongs to no command of ours: nothing that follows can be trusted. */
-export function strayAnswer(path: string, message: QmpMessage): XlError {
-  const lines = [JSON.stringify(message).slice(0, longestDescription)];
-  return new XlError('qmp-malformed', `the monitor ${path} answered what nobody asked`, {
+export const strayAnswer = (message: QmpMessage): XlError =>
+  malformed('an answer that nobody asked for', JSON.stringify(message));
+
+/** What no monitor of a QEMU sends, as a noun phrase, and the line itself. */
+export function malformed(what: string, line?: string, cause?: unknown): XlError {
+  return new XlError('qmp-malformed', `the monitor sent ${what}`, {
     hint: 'is this the monitor of a QEMU?',
-    evidence: [{ title: 'received', lines }],
+    evidence: line === undefined ? [] : [{ title: 'received', lines: [harmless(line)] }],
+    cause,
   });
 }

@@ -73,6 +73,16 @@ describe('a conversation', () => {
     expect(await qmp.execute('good', undefined, wait)).toEqual({});
   });
 
+  test('shows no control characters of what QEMU says, and not more than anybody reads', async () => {
+    const qmp = await connected(({ id }, socket) => {
+      socket.write(
+        `${JSON.stringify({ error: { class: 'GenericError', desc: `\u001b[2J${'x'.repeat(5000)}` }, id })}\n`,
+      );
+    });
+    const refused = qmp.execute('a', undefined, wait);
+    await expect(refused).rejects.toThrow(/^QEMU refused a: {2}\[2Jx{996}$/);
+  });
+
   test('that we close refuses what is open and what comes', async () => {
     const qmp = await connected(() => undefined);
     const open = codeOf(qmp.execute('a', undefined, wait));
