@@ -5,6 +5,7 @@ import { memoryHost, type MemoryHost, type MemoryHostOptions } from '../../lib/h
 import type { Action, Step, WaitAction } from '../../lib/plan/step.ts';
 import type { RunEvent } from '../../lib/run/events.ts';
 import { runPlan } from '../../lib/run/executor.ts';
+import type { Ports, Store } from '../../lib/run/ports.ts';
 import { planOf, step } from './plans.ts';
 
 async function run(host: MemoryHost, action: Action, changes: Partial<Step> = {}): Promise<RunEvent[]> {
@@ -106,27 +107,42 @@ describe('a store step', () => {
     expect(host.snapshot()).toEqual(before);
   });
 
+  /** The host's ports, where somebody else acts between the first transaction's body and its commit. */
+  function interfering(host: MemoryHost, interfere: () => void): Ports {
+    const { store } = host.ports;
+    let done = false;
+    const transaction: Store['transaction'] = (body, options) =>
+      store.transaction(async (view) => {
+        const result = await body(view);
+        if (!done) interfere();
+        done = true;
+        return result;
+      }, options);
+    return { ...host.ports, store: { ...store, transaction } };
+  }
+
   test('is repeated whole when somebody else changed what it read', async () => {
     const host = memoryHost();
     host.store.write('/counter', '1');
-    let interfered = false;
-    const { transaction } = host.ports.store;
-    const ports = {
-      ...host.ports,
-      store: {
-        ...host.ports.store,
-        transaction: ((body, options) =>
-          transaction(async (view) => {
-            const result = await body(view);
-            if (!interfered) host.store.write('/counter', '2');
-            interfered = true;
-            return result;
-          }, options)) as typeof transaction,
-      },
-    };
+    const ports = interfering(host, () => host.store.write('/counter', '2'));
     const action = ops({ op: 'replace', path: '/counter', from: '2', to: 'seen' });
     await runPlan(planOf(step({ id: 'it', action })), ports);
     expect(host.store.read('/counter')).toBe('seen');
+  });
+
+  test('that loses a race for a device leaves the winner’s alone', async () => {
+    const host = memoryHost();
+    const ports = interfering(host, () => host.store.write('/device', 'of the winner'));
+    const attach = step({
+      id: 'it',
+      action: ops(
+        { op: 'require-absent', path: '/device', error: { code: 'device-exists', message: 'there already' } },
+        { op: 'write', path: '/device', value: 'of the loser' },
+      ),
+      undo: [ops({ op: 'prune', path: '/device' })],
+    });
+    await expect(runPlan(planOf(attach), ports)).rejects.toMatchObject({ code: 'device-exists' });
+    expect(host.store.read('/device')).toBe('of the winner');
   });
 
   test('introduces a domain on its own, outside any transaction', async () => {
