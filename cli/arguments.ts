@@ -15,11 +15,13 @@ export function readArguments<const Options extends readonly CommandOption[]>(
   const valued = options.filter((option) => option.value !== undefined).map((option) => option.name);
   const parsed = Parser.detailed(spellOut(words, options, reading), {
     string: [...valued, '_'],
-    boolean: options.filter((option) => option.value === undefined).map((option) => option.name),
+    count: options.filter((option) => option.value === undefined).map((option) => option.name),
+    narg: Object.fromEntries(valued.map((name) => [name, 1])),
     configuration: {
       'boolean-negation': false,
       'camel-case-expansion': false,
       'dot-notation': false,
+      'nargs-eats-options': true,
       'parse-numbers': false,
       'parse-positional-numbers': false,
     },
@@ -28,12 +30,12 @@ export function readArguments<const Options extends readonly CommandOption[]>(
   return { options: Object.fromEntries(values) as OptionValues<Options>, words: parsed.argv._.map(String) };
 }
 
-/** The value as the row declares it; of a repeated option that is no list the last one counts, as with getopt. */
+/** The value as the row declares it; of an option that is given again though it is no list the last one counts. */
 function valueOf(option: CommandOption, given: unknown): unknown {
+  if (option.value === undefined) return option.repeatable === true ? given : given !== 0;
   const all: readonly unknown[] = given === undefined ? [] : Array.isArray(given) ? given : [given];
   if (Array.isArray(option.value)) for (const value of all) requireMember(option, option.value, value);
-  if (option.repeatable === true) return option.value === undefined ? all.length : all;
-  return option.value === undefined ? all.length > 0 : all.at(-1);
+  return option.repeatable === true ? all : all.at(-1);
 }
 
 function requireMember(option: CommandOption, members: readonly unknown[], value: unknown): void {

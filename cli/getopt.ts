@@ -10,7 +10,7 @@ export interface Reading {
 }
 
 /**
- * Spells a command line out as yargs reads it best, `--name=value …  -- words`, from all the ways in which getopt_long
+ * Spells a command line out as yargs reads it best, `--name value … -- words`, from all the ways in which getopt_long
  * lets people write it: options after words, `-qfFILE` for `-q -f FILE`, unambiguous beginnings of long names, values
  * that begin with a dash. Throws a usage error on an option that is unknown or lacks its value.
  */
@@ -25,7 +25,7 @@ export function spellOut(words: readonly string[], options: readonly CommandOpti
       rest.push(...words.slice(index + 1));
       break;
     }
-    if (word.startsWith('--')) spelled.push(spellLong(word.slice(2), options, nextWord, reading));
+    if (word.startsWith('--')) spelled.push(...spellLong(word.slice(2), options, nextWord, reading));
     else if (word.startsWith('-') && word !== '-')
       spelled.push(...spellLetters(word.slice(1), options, nextWord, reading));
     else if (reading.stopAtWord === true) {
@@ -41,17 +41,17 @@ function spellLong(
   options: readonly CommandOption[],
   nextWord: () => string | undefined,
   reading: Reading,
-): string {
+): string[] {
   const equals = body.indexOf('=');
   const typed = equals < 0 ? body : body.slice(0, equals);
   const attached = equals < 0 ? undefined : body.slice(equals + 1);
   const option = longOption(typed, options);
   if (option === undefined) throw unknownOption(`--${typed}`, reading);
   if (option.value === undefined) {
-    if (attached === undefined) return `--${option.name}=true`;
+    if (attached === undefined) return [`--${option.name}`];
     throw usageError('value-not-taken', `option \`--${option.name}' takes no value.`, hintFor(reading));
   }
-  return `--${option.name}=${attached ?? nextWord() ?? missingValue(`--${option.name}`, option, reading)}`;
+  return [`--${option.name}`, attached ?? nextWord() ?? missingValue(`--${option.name}`, option, reading)];
 }
 
 function spellLetters(
@@ -61,15 +61,17 @@ function spellLetters(
   reading: Reading,
 ): string[] {
   const spelled: string[] = [];
-  for (const [index, letter] of [...letters].entries()) {
+  for (const [index, letter] of Array.from(letters).entries()) {
     const option = options.find((candidate) => candidate.letter === letter);
     if (option === undefined) throw unknownOption(letter, reading);
     if (option.value !== undefined) {
-      const attached = [...letters].slice(index + 1).join('');
+      const attached = Array.from(letters)
+        .slice(index + 1)
+        .join('');
       const value = attached === '' ? nextWord() : attached;
-      return [...spelled, `--${option.name}=${value ?? missingValue(letter, option, reading)}`];
+      return [...spelled, `--${option.name}`, value ?? missingValue(letter, option, reading)];
     }
-    spelled.push(`--${option.name}=true`);
+    spelled.push(`--${option.name}`);
   }
   return spelled;
 }

@@ -39,7 +39,7 @@ async function runCommand({ name, rest }: Found, before: Before, surroundings: S
   const { terminal, environment } = surroundings;
   const command: CommandSummary = commands[name];
   const { options, words } = readArguments(rest, [...command.options, ...commonOptions], { command: name });
-  if (options['help'] === true) {
+  if (options.help) {
     terminal.out(commandHelpText(name, terminal.outStyle.width));
     return 0;
   }
@@ -60,12 +60,17 @@ async function runCommand({ name, rest }: Found, before: Before, surroundings: S
       return surroundings.signal;
     },
   };
-  const { run } = await implementations[name]();
-  return await (run as AnyRun)(context, { options, words });
+  const implementation: AnyCommand = await implementations[name]();
+  return await implementation.run(context, { options, words });
 }
 
-/** The table ties each command's options to its code; here, where any command runs, only their common shape is left. */
-type AnyRun = (context: CommandContext, given: Arguments) => Promise<number> | number;
+/**
+ * Any command. The table ties each one's options to its code; here, where they were just read by that very table, only
+ * their common shape is left, and a method's parameters may be taken for more special ones.
+ */
+interface AnyCommand {
+  run(context: CommandContext, given: Arguments): Promise<number> | number;
+}
 
 function globalsOf(
   before: Before,
@@ -76,16 +81,16 @@ function globalsOf(
     verbose: before.options.verbose,
     dryRun: before.options.dryrun,
     timestamps: before.options.timestamps,
-    json: before.options.json || after['json'] === true,
-    timing: before.options.timing || after['timing'] === true,
-    host: hostChoice(after['host'] ?? before.options.host ?? environment['XL_HOST']),
+    json: before.options.json || after.json === true,
+    timing: before.options.timing || after.timing === true,
+    host: hostChoice(typeof after.host === 'string' ? after.host : (before.options.host ?? environment.XL_HOST)),
   };
 }
 
-function hostChoice(value: unknown): GlobalOptions['host'] {
+function hostChoice(value: string | undefined): GlobalOptions['host'] {
   if (value === undefined || value === '') return null;
   if (value === 'xen' || value === 'embedded') return value;
-  throw usageError('unknown-value', `XL_HOST does not know "${String(value)}".`, { hint: 'it takes xen, embedded' });
+  throw usageError('unknown-value', `XL_HOST does not know "${value}".`, { hint: 'it takes xen, embedded' });
 }
 
 /** xl's `-T`: every line of the talk begins with the moment at which it was said. */

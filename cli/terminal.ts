@@ -56,12 +56,12 @@ export function styleOf(
   stream: { readonly isTTY?: boolean; readonly columns?: number },
   environment: Readonly<Record<string, string | undefined>>,
 ): Style {
-  const terminal = stream.isTTY === true && environment['TERM'] !== 'dumb';
+  const terminal = stream.isTTY === true && environment.TERM !== 'dumb';
   return {
     colour: colourOf(terminal, environment),
     width: stream.isTTY === true ? Math.max(NARROWEST, stream.columns ?? 80) : WIDTH_OF_PIPES,
     live: terminal,
-    unicode: /utf-?8/i.test(environment['LC_ALL'] ?? environment['LC_CTYPE'] ?? environment['LANG'] ?? ''),
+    unicode: /utf-?8/i.test(environment.LC_ALL ?? environment.LC_CTYPE ?? environment.LANG ?? ''),
   };
 }
 

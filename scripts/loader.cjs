@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 // Starts xl-main.cjs with the code that V8 compiled when it was built: that halves what a start costs over bare Node.
 // A cache of another V8, or none at all, only means a slower start.
+/* eslint-disable @typescript-eslint/no-require-imports -- CommonJS is what this file is for: it starts faster */
 'use strict';
 const fs = require('node:fs');
 const path = require('node:path');

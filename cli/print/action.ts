@@ -65,16 +65,18 @@ const prose = (label: string, text: string): ActionLine[] => [{ label, text, pro
 
 /** `createdomain type=pvh maxVcpus=1 …`: the call's own fields, in their order, without what is not set. */
 function hypercallText(call: Hypercall, text: (value: Text) => string): string {
-  const fields = Object.entries(call).flatMap(([name, value]: [string, unknown]) => {
+  const fields = Object.entries(call).flatMap(([name, value]: [string, Field]) => {
     if (name === 'op' || value === null) return [];
-    if (Array.isArray(value)) return value.length === 0 ? [] : [`${name}=${value.join('+')}`];
-    if (isTemplate(value)) return [`${name}=${text(value)}`];
-    return [
-      `${name}=${typeof value === 'string' && value.includes(' ') ? JSON.stringify(value) : visible(String(value))}`,
-    ];
+    if (isList(value)) return value.length === 0 ? [] : [`${name}=${value.join('+')}`];
+    const shown = typeof value === 'number' ? String(value) : text(value);
+    return [`${name}=${shown.includes(' ') ? JSON.stringify(shown) : shown}`];
   });
   return [call.op, ...fields].join(' ');
 }
+
+/** What a field of a hypercall may hold. */
+type Field = Text | number | null | readonly string[];
+const isList = (value: Field): value is readonly string[] => Array.isArray(value);
 
 function waitText(wait: WaitAction, text: (value: Text) => string): string {
   const bound = `${seconds(wait.timeoutMs)}${wait.timeout === 'warning' ? ', then go on' : ''}`;

@@ -10,6 +10,8 @@ export interface ColumnOptions {
   readonly indent?: number;
   /** Blanks between columns. */
   readonly gap?: number;
+  /** Least widths of the first columns, for tables that stand under each other. */
+  readonly atLeast?: readonly number[];
   /** Colours a cell after it was padded; the plain text decides all widths. */
   readonly paint?: (cell: string, column: number) => string;
 }
@@ -22,14 +24,12 @@ const NARROWEST_LAST_COLUMN = 20;
  * starts on a line of its own, further in.
  */
 export function columns(rows: readonly Row[], options: ColumnOptions): string[] {
-  const { width, indent = 0, gap = 2, paint = (cell: string) => cell } = options;
-  const count = Math.max(0, ...rows.map((row) => row.length));
-  const widths = Array.from({ length: count }, (_, column) =>
-    Math.max(
-      ...rows.map((row) => (column < row.length - 1 || column < count - 1 ? displayWidth(row[column] ?? '') : 0)),
-    ),
+  const { width, indent = 0, gap = 2, atLeast = [], paint = (cell: string) => cell } = options;
+  const count = Math.max(1, ...rows.map((row) => row.length));
+  const widths = Array.from({ length: count - 1 }, (_, column) =>
+    Math.max(atLeast[column] ?? 0, ...rows.map((row) => displayWidth(row[column] ?? ''))),
   );
-  const lastAt = indent + widths.slice(0, -1).reduce((sum, cell) => sum + cell + gap, 0);
+  const lastAt = indent + widths.reduce((sum, cell) => sum + cell + gap, 0);
   const beside = width - lastAt >= NARROWEST_LAST_COLUMN;
   const hanging = beside ? lastAt : indent + 4;
 

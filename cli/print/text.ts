@@ -4,7 +4,6 @@
  */
 export const visible = (text: string): string => text.replace(CONTROL, escapeControl);
 
-// eslint-disable-next-line no-control-regex -- control characters are what this looks for
 const CONTROL = /[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g;
 
 function escapeControl(character: string): string {
@@ -14,7 +13,6 @@ function escapeControl(character: string): string {
 
 /** Columns that a text takes on a terminal: East Asian wide characters two, combining marks none. */
 export function displayWidth(text: string): number {
-  // eslint-disable-next-line no-control-regex -- the whole of ASCII
   if (/^[\u0000-\u007f]*$/.test(text)) return text.length;
   let width = 0;
   for (const character of text) width += widthOf(character);

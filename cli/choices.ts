@@ -1,0 +1,21 @@
+import { randomBytes, randomUUID } from 'node:crypto';
+import type { Choices } from '../lib/resolve/resolved.ts';
+
+/** What chance decides about a new domain: its uuid and its interfaces' addresses. Drawn once for each command. */
+export function drawChoices(): Choices {
+  const macs = new Map<number, readonly [number, number, number]>();
+  return {
+    uuid: randomUUID(),
+    mac: (index) => {
+      const drawn = macs.get(index) ?? drawMac();
+      macs.set(index, drawn);
+      return drawn;
+    },
+  };
+}
+
+function drawMac(): readonly [number, number, number] {
+  const [first, second, third] = randomBytes(3);
+  // Xen's own addresses, 00:16:3e, have the first bit of what follows clear (libxl_nic.c).
+  return [first! & 0x7f, second!, third!];
+}

@@ -1,0 +1,60 @@
+import { errorFrom, type Diagnostic } from '../../lib/base/error.ts';
+import { parseDiskSpecs, readDisk } from '../../lib/disk/parse.ts';
+import { planAttach } from '../../lib/plan/attach.ts';
+import type { Plan } from '../../lib/plan/step.ts';
+import type { RunningDomain } from '../../lib/plan/running.ts';
+import type { ConfiguredDisk } from '../../lib/config/domain.ts';
+import type { HostFacts } from '../../lib/base/facts.ts';
+import { resolveDisk } from '../../lib/resolve/disks.ts';
+import { diskJson } from '../../lib/resolve/libxl-json.ts';
+import { pathsOfDisk } from '../../lib/resolve/paths.ts';
+import { carryOut } from '../carry-out.ts';
+import type { CommandContext } from '../command.ts';
+import { requireDomain } from '../find-domain.ts';
+import { factsForPlan, hostFacts } from '../facts.ts';
+import { intentOf } from '../intent.ts';
+import { withHost } from '../open-host.ts';
+import { printDiagnostics } from '../print/error.ts';
+import { printPlan } from '../print/plan.ts';
+import type { RunOf } from './index.ts';
+
+/** `xl block-attach DOMAIN SPEC…`. */
+export const run: RunOf<'block-attach'> = (context, { options, words }) => {
+  const [domainWord, ...specs] = words as [string, ...string[]];
+  const { disk, warnings } = readDisk(specs);
+  printDiagnostics(warnings, context.terminal);
+  // xl's own dry run says how it has understood the specification, and looks at no domain.
+  if (context.global.dryRun) {
+    context.terminal.out(`disk: ${JSON.stringify(diskJson(parseDiskSpecs(specs)), null, 4)}\n\n`);
+    return 0;
+  }
+  const configured = { disk, spec: specs.join(' '), where: { source: 'command line' } };
+  return withHost(context, async (host) => {
+    const domain = await requireDomain(host.ports.store, domainWord);
+    const paths = pathsOfDisk(disk);
+    const intent = intentOf(context, options);
+    if (intent.kind === 'run') {
+      await carryOut(planFor(configured, domain, await hostFacts(host, paths), context), host, context, {
+        quiet: false,
+      });
+      return 0;
+    }
+    const { facts } = await factsForPlan(context, options, paths);
+    printPlan(planFor(configured, domain, facts, context), intent.format, context.terminal, () => []);
+    return 0;
+  });
+};
+
+function planFor(
+  configured: ConfiguredDisk,
+  domain: RunningDomain,
+  facts: HostFacts,
+  { terminal }: CommandContext,
+): Plan {
+  const owner = { domid: String(domain.domid), type: domain.type ?? 'pv', hotplug: true };
+  const { value, diagnostics } = resolveDisk(configured, facts, owner);
+  const errors = diagnostics.filter(({ severity }: Diagnostic) => severity === 'error');
+  if (value === null || errors.length > 0) throw errorFrom(diagnostics);
+  printDiagnostics(diagnostics, terminal);
+  return planAttach(domain, value.vbd, facts);
+}

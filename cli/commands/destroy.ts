@@ -1,0 +1,34 @@
+import { XlError } from '../../lib/base/error.ts';
+import { planDestroy } from '../../lib/plan/destroy.ts';
+import { carryOut } from '../carry-out.ts';
+import { requireDomid } from '../find-domain.ts';
+import { intentOf } from '../intent.ts';
+import { readRunningDomain } from '../../lib/host/inventory.ts';
+import { withHost } from '../open-host.ts';
+import { printPlan } from '../print/plan.ts';
+import type { RunOf } from './index.ts';
+
+/** `xl destroy [-f] DOMAIN`. */
+export const run: RunOf<'destroy'> = (context, { options, words }) =>
+  withHost(context, async (host) => {
+    const domid = await requireDomid(host.ports.store, words[0]!);
+    if (domid === 0 && !options.force) refuseDomainZero();
+    const domain = await readRunningDomain(host.ports.store, domid);
+    if (domain === null) throw noSuchDomain(domid);
+    const plan = planDestroy(domain, host.description);
+    const intent = intentOf(context, options);
+    if (intent.kind === 'print') printPlan(plan, intent.format, context.terminal, () => []);
+    else await carryOut(plan, host, context, { quiet: false });
+    return 0;
+  });
+
+function refuseDomainZero(): never {
+  throw new XlError('domain-0', 'Not destroying domain 0; use -f to force.', {
+    hint: 'domain 0 is this machine itself; -f only succeeds where what is called domain 0 does not exist',
+  });
+}
+
+const noSuchDomain = (domid: number): XlError =>
+  new XlError('domain-not-found', `Domain ${domid} does not exist: destroy failed (rc=-21)`, {
+    hint: '`xl list` shows the domains that there are',
+  });

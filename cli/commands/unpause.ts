@@ -1,0 +1,16 @@
+import { requireDomid } from '../find-domain.ts';
+import { withHost } from '../open-host.ts';
+import { printError } from '../print/error.ts';
+import type { RunOf } from './index.ts';
+
+/** `xl unpause DOMAIN`. As with xl the exit status is 0 even where the domain is none; the error is printed. */
+export const run: RunOf<'unpause'> = (context, { words }) =>
+  withHost(context, async ({ ports }) => {
+    const domid = String(await requireDomid(ports.store, words[0]!));
+    try {
+      await ports.hypervisor.call({ op: 'unpausedomain', domid }, context.signal);
+    } catch (error) {
+      printError(error, context.terminal, context.global);
+    }
+    return 0;
+  });

@@ -1,0 +1,32 @@
+import type { Duplex } from 'node:stream';
+import type { HostDescription } from '../lib/host/facts.ts';
+import { whichHost, type WhichHost } from '../lib/host/which.ts';
+import type { JournalPlace } from '../lib/run/journal.ts';
+import type { Ports } from '../lib/run/ports.ts';
+import type { CommandContext } from './command.ts';
+import type { ListedDomain } from './print/lists.ts';
+import type { Terminal } from './terminal.ts';
+
+/** A host that commands act on: the same questions and the same doors, whether it is Xen or our own daemon. */
+export interface Host {
+  readonly kind: WhichHost['kind'];
+  readonly ports: Ports;
+  readonly description: HostDescription;
+  /** Where runs keep their journals. */
+  readonly journal: JournalPlace;
+  readonly domains: () => Promise<ListedDomain[]>;
+  /** A domain's console, both ways: what was said lately first, then live. */
+  readonly console: (domid: number, signal: AbortSignal) => Promise<Duplex>;
+  readonly close: () => void;
+}
+
+/** The host to act on. Where nobody chose it, that is said in one line. */
+export function chooseHost({ global, terminal }: Pick<CommandContext, 'global' | 'terminal'>): WhichHost {
+  const host = whichHost(global.host);
+  if (!host.chosen && !global.json) sayHost(host, terminal);
+  return host;
+}
+
+function sayHost({ kind, reason }: WhichHost, terminal: Terminal): void {
+  terminal.err(`host: ${kind}, as ${reason}\n`);
+}

@@ -1,0 +1,47 @@
+import { errorFrom, XlError, type Diagnostic } from '../lib/base/error.ts';
+import { decodeDomain } from '../lib/config/decode.ts';
+import type { Decoded } from '../lib/config/domain.ts';
+import { parseConfig } from '../lib/config/parse.ts';
+import { readInput, systemReason } from '../lib/host/input.ts';
+
+/** xl's exit status for a configuration file that it cannot read (ERROR_FAIL). */
+const EXIT_UNREADABLE = 3;
+
+/** A configuration from the command line. */
+export interface ConfigSource {
+  readonly file: string;
+  /** `key=value` words. */
+  readonly overrides: readonly string[];
+  /** What xl refuses is refused. */
+  readonly strict: boolean;
+}
+
+/** Reads and decodes a configuration. Throws an XlError with all that is wrong with it, in order of position. */
+export async function readConfig({ file, overrides, strict }: ConfigSource): Promise<Decoded> {
+  const parsed = parseConfig(await readFile(file), { source: file, overrides });
+  const { config, diagnostics } = decodeDomain(parsed, { source: file });
+  const all = [...parsed.warnings, ...diagnostics];
+  if (strict) refuseWarnings(all);
+  return { config, diagnostics: all };
+}
+
+async function readFile(file: string): Promise<Uint8Array> {
+  try {
+    return await readInput(file);
+  } catch (error) {
+    if (error instanceof XlError) throw error;
+    throw new XlError('config-unreadable', `Failed to read config file: ${file}: ${systemReason(error)}`, {
+      exitCode: EXIT_UNREADABLE,
+    });
+  }
+}
+
+/** `--strict`: a warning is an error. */
+function refuseWarnings(diagnostics: readonly Diagnostic[]): void {
+  if (!diagnostics.some(({ severity }) => severity === 'warning')) return;
+  throw errorFrom(
+    diagnostics.map((diagnostic) =>
+      diagnostic.severity === 'warning' ? { ...diagnostic, severity: 'error' } : diagnostic,
+    ),
+  );
+}
