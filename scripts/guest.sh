@@ -72,12 +72,6 @@ cp "$busybox" "$work/tree/bin/busybox"
 "$busybox" --list | while read -r applet; do
   [ "$applet" = busybox ] || ln -s busybox "$work/tree/bin/$applet"
 done
-# busybox's own would ask its own init, which is not ours.
-for verb in poweroff reboot halt; do
-  rm -f "$work/tree/bin/$verb"
-  printf '#!/bin/sh\nsync\nexec busybox %s -f\n' "$verb" >"$work/tree/bin/$verb"
-  chmod 755 "$work/tree/bin/$verb"
-done
 cp "$here/guest/disks.sh" "$work/tree/lib/"
 cp "$here/guest/welcome" "$work/tree/sbin/welcome"
 chmod 755 "$work/tree/sbin/welcome"

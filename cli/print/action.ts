@@ -134,5 +134,5 @@ const environmentLines = (environment: Readonly<Record<string, Text>>, text: (va
 const quoted = (value: string): string => `"${visible(value)}"`;
 const octal = (mode: number): string => `0${mode.toString(8)}`;
 
-/** A bound in seconds, `10 s`, `0.5 s`. */
-export const seconds = (ms: number): string => `${ms / 1000} s`;
+/** A bound in seconds, `10s`, `0.5s`: in one piece, so that no line ends inside it. */
+export const seconds = (ms: number): string => `${ms / 1000}s`;

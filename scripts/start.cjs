@@ -8,20 +8,14 @@ const path = require('node:path');
 const vm = require('node:vm');
 
 const file = path.join(__dirname, 'xl-main.cjs');
-const cacheFile = path.join(__dirname, 'xl-main.cache');
-// The build writes ASCII only; one byte a character is what V8 keeps then.
-const source = `(function (exports, require, module, __filename, __dirname) {${fs.readFileSync(file, 'latin1')}\n})`;
-const script = new vm.Script(source, { filename: file, cachedData: readCache() });
+// The build writes ASCII only; so read, V8 keeps one byte a character.
+const script = new vm.Script(fs.readFileSync(file, 'latin1'), { filename: file, cachedData: readCache() });
 const program = { exports: {} };
 script.runInThisContext()(program.exports, require, program, file, __dirname);
 
-if (process.env.XL_WRITE_CODE_CACHE === '1') {
-  process.once('exit', () => fs.writeFileSync(cacheFile, script.createCachedData()));
-}
-
 function readCache() {
   try {
-    return fs.readFileSync(cacheFile);
+    return fs.readFileSync(path.join(__dirname, 'xl-main.cache'));
   } catch {
     return undefined;
   }
