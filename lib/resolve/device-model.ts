@@ -93,7 +93,7 @@ function deviceModel(config: DomainConfig, facts: HostFacts, devices: Devices): 
     maxMemory: kib(devices.memory.maxKiB),
     channels: [],
     display: type === 'hvm' ? hvmDisplay(config) : pvDisplay(devices.vfbs),
-    keymap: keys.keymap,
+    keymap: type === 'hvm' ? keys.keymap : (config.vfbs[0]?.vfb.keymap ?? keys.keymap),
     extraArgs: keys.device_model_args ?? [],
     extraKindArgs: (type === 'hvm' ? keys.device_model_args_hvm : keys.device_model_args_pv) ?? [],
   };

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { fill, type Bindings, type Text } from '../../lib/base/text.ts';
-import { decodeDomain } from '../../lib/config/domain.ts';
+import { decodeDomain } from '../../lib/config/decode.ts';
 import { parseConfig } from '../../lib/config/parse.ts';
 import { planCreate } from '../../lib/plan/create.ts';
 import type { Step, StoreOp } from '../../lib/plan/step.ts';
@@ -33,7 +33,9 @@ describe.each(['pv', 'pvh', 'hvm', 'hvm-disk'])('creating the recorded guest %s'
     source: `${name}.cfg`,
     dialect: 'xl',
   }).config;
-  const paths = Object.fromEntries(pathsOf(config).map((path) => [path, imageFile(path.endsWith('qcow2') ? 'qcow2' : 'raw')]));
+  const paths = Object.fromEntries(
+    pathsOf(config).map((path) => [path, imageFile(path.endsWith('qcow2') ? 'qcow2' : 'raw')]),
+  );
   const plan = planCreate(resolve(config, factsOf({ paths }), { uuid: recording.uuid, mac: () => [0, 0, 0] }), {
     paused: true,
   });

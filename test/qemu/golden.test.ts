@@ -4,6 +4,7 @@ import { fill } from '../../lib/base/text.ts';
 import { mib, mibToKib } from '../../lib/base/units.ts';
 import { deviceModelArgv, qemuArgv } from '../../lib/qemu/argv.ts';
 import type { DeviceModel } from '../../lib/qemu/device-model.ts';
+import { optionLines } from './option-lines.ts';
 import { cdrom, defaultVnc, disk, hvm, noDisplay, xenpv, xenTarget } from './models.ts';
 
 const golden = new URL('../golden/qemu/', import.meta.url);
@@ -131,16 +132,6 @@ describe('the command line is the one that xl 4.17 was seen to use', () => {
     expect(recorded.map((entry) => entry.name).sort()).toEqual(Object.keys(models).sort());
   });
 });
-
-/** An option and its argument a line, as the recordings have them. */
-function optionLines(words: readonly string[]): string[] {
-  const lines: string[] = [];
-  for (const word of words) {
-    if (word.startsWith('-')) lines.push(word);
-    else lines.push(`${lines.pop() ?? ''} ${word}`);
-  }
-  return lines;
-}
 
 function environmentLines(model: DeviceModel): string[] {
   const entries = Object.entries(deviceModelArgv(model).env);
