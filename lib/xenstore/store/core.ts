@@ -43,7 +43,7 @@ export class StoreServerCore {
   constructor(options: StoreOptions = {}) {
     this.quota = { ...DEFAULT_QUOTA, ...options.quota };
     this.maxQueuedBytes = options.maxQueuedBytes ?? 1024 * 1024;
-    this.#domains = new Domains(options.domainExists ?? (() => true), () => this.tree.generation);
+    this.#domains = new Domains(options.domainExists ?? (() => true), () => this.tree.nextGeneration());
     const permissions = [{ domid: 0, access: 'none' }] as const;
     const empty = { value: Buffer.alloc(0), permissions };
     this.tree.put('/', { ...empty, children: ['tool'] });

@@ -16,12 +16,12 @@ export interface Domain {
 export class Domains {
   readonly #byId = new Map<number, Domain>();
   readonly #exists: (domid: number) => boolean;
-  readonly #generation: () => number;
+  readonly #nextGeneration: () => number;
 
-  /** `exists` is what the hypervisor would say, `generation` the store's present one. */
-  constructor(exists: (domid: number) => boolean, generation: () => number) {
+  /** `exists` is what the hypervisor would say, `nextGeneration` gives the store's next one. */
+  constructor(exists: (domid: number) => boolean, nextGeneration: () => number) {
     this.#exists = exists;
-    this.#generation = generation;
+    this.#nextGeneration = nextGeneration;
     this.#byId.set(0, { domid: 0, since: 0, introduced: true, shutdown: false, target: undefined });
   }
 
@@ -33,13 +33,15 @@ export class Domains {
   hearOf(domid: number): Domain | undefined {
     const known = this.#byId.get(domid);
     if (known !== undefined || !this.#exists(domid)) return known;
-    const domain = { domid, since: this.#generation(), introduced: false, shutdown: false, target: undefined };
+    const domain = { domid, since: this.#nextGeneration(), introduced: false, shutdown: false, target: undefined };
     this.#byId.set(domid, domain);
     return domain;
   }
 
+  /** The domain is gone; who had its rights has them no more, for the next domain of that number is another. */
   forget(domid: number): void {
     this.#byId.delete(domid);
+    for (const domain of this.#byId.values()) if (domain.target === domid) domain.target = undefined;
   }
 
   /**

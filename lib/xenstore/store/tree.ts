@@ -32,11 +32,6 @@ export class Tree implements Nodes {
   readonly #owned = new Map<number, number>();
   #generation = 0;
 
-  /** The latest change's number. */
-  get generation(): number {
-    return this.#generation;
-  }
-
   /** A new change's number. */
   nextGeneration(): number {
     return ++this.#generation;

@@ -1,6 +1,6 @@
 import { execFileSync, spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, unlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { createConnection } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -9,6 +9,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { temporaryDirectory } from '../support/daemon.ts';
 import type { Daemon } from '../support/daemon.ts';
+import { RawConnection } from '../support/raw.ts';
 import { RingStream } from './ring.ts';
 
 /** Debian's two store daemons. */
@@ -95,7 +96,7 @@ export async function startReal(kind: DaemonKind): Promise<Daemon & { readonly p
     path,
     makeDomain: (domid) => writeFileSync(join(directory, `dom-${domid}`), ''),
     killDomain: async (domid) => {
-      unlinkSync(join(directory, `dom-${domid}`));
+      rmSync(join(directory, `dom-${domid}`), { force: true });
       await fire(DEATH_PORT);
       // The daemon takes the event whenever it wakes: nothing on its sockets tells that it has.
       await sleep(100);
@@ -116,20 +117,17 @@ export async function startReal(kind: DaemonKind): Promise<Daemon & { readonly p
 async function untilItAnswers(child: ChildProcess, path: string, log: string): Promise<void> {
   for (let attempt = 0; attempt < 200; attempt++) {
     if (child.exitCode !== null) break;
-    if (await connects(path)) return;
+    if (await answers(path)) return;
     await sleep(25);
   }
   child.kill('SIGKILL');
   throw new Error(`the daemon does not answer on ${path}:\n${readFileSync(log, 'utf8')}`);
 }
 
-function connects(path: string): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = createConnection(path);
-    socket.once('connect', () => {
-      socket.destroy();
-      resolve(true);
-    });
-    socket.once('error', () => resolve(false));
-  });
+/** It listens before it is ready: only an answer tells. */
+async function answers(path: string): Promise<boolean> {
+  const connection = new RawConnection(createConnection(path));
+  const answer = await connection.request('GET_DOMAIN_PATH', '0\0');
+  connection.destroy();
+  return answer !== 'closed';
 }

@@ -72,7 +72,8 @@ export class Player {
       return null;
     }
     if (op === '!death') {
-      await this.#connection('s0');
+      // C xenstored tells domains of one number apart by what happened in between: let something happen.
+      await (await this.#connection('s0')).request('WRITE', '/tool/xenstored\0');
       this.#connections.get(`d${payload}`)?.destroy();
       this.#connections.delete(`d${payload}`);
       await this.#daemon.killDomain(Number(payload));
