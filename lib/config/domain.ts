@@ -1,8 +1,13 @@
-import type { Diagnostic, Where } from '../base/error.ts';
+import type { Where } from '../base/error.ts';
 import type { Disk } from '../disk/disk.ts';
 import type { DomainType, KeyValues } from './keys.ts';
 import type { Dialect } from './syntax.ts';
+import type { Vfb } from './vfb.ts';
 import type { Vif } from './vif.ts';
+
+export { decodeDomain, type Decoded, type DecodeOptions } from './decode.ts';
+export type { Vfb } from './vfb.ts';
+export type { Vif } from './vif.ts';
 
 /** What a configuration says, every word of it understood. Choices that depend on the host are not made here. */
 export interface DomainConfig {
@@ -33,27 +38,7 @@ export interface ConfiguredVif {
   readonly where: Where;
 }
 
-/** One word of `vfb`; `null` is "not said". */
-export interface Vfb {
-  readonly vnc: boolean | null;
-  readonly vncListen: string | null;
-  readonly vncPassword: string | null;
-  readonly vncDisplay: number | null;
-  readonly vncUnused: boolean | null;
-  readonly keymap: string | null;
-  readonly sdl: boolean | null;
-  readonly opengl: boolean | null;
-  readonly display: string | null;
-  readonly xauthority: string | null;
-}
-
 export interface ConfiguredVfb {
   readonly vfb: Vfb;
   readonly where: Where;
-}
-
-export interface Decoded {
-  readonly config: DomainConfig;
-  /** Warnings and notes; errors are thrown. */
-  readonly diagnostics: readonly Diagnostic[];
 }

@@ -1,5 +1,5 @@
 import type { Diagnostic } from '../base/error.ts';
-import { hintForFault, hintForStray } from './hints.ts';
+import { explainFault, explainStray, type Explanation } from './explain.ts';
 import { lineOf, positionOf, whereOf, type SourceText } from './source.ts';
 import { unquote } from './string.ts';
 import {
@@ -27,15 +27,6 @@ const EXPECTED: Readonly<Record<Expecting, string>> = {
   bracket: ", expecting ']'",
   end: ', expecting $end',
   depth: '',
-};
-
-const CODES: Readonly<Record<Expecting, string>> = {
-  statement: 'config-statement',
-  operator: 'config-operator',
-  value: 'config-value',
-  bracket: 'config-bracket',
-  end: 'config-trailing',
-  depth: 'config-depth',
 };
 
 /** How many tokens of the statement stand before a fault, at least. */
@@ -104,6 +95,7 @@ class Reporter {
       const last = value.kind === 'list' ? { start: value.end - 1, end: value.end } : value;
       this.#tell(last, `can't add [list] to "string" or vice versa`, {
         code: 'config-mixed-append',
+        message: `a ${kind} cannot be added to a ${before}`,
         hint: `\`${name.text}\` is a ${before} so far`,
         quiet,
       });
@@ -126,7 +118,7 @@ class Reporter {
         ? 'memory exhausted'
         : `syntax error, unexpected ${fault.found.type}${EXPECTED[fault.expecting]}`;
     if (!quiet) {
-      this.#tell(fault.found, message, { code: CODES[fault.expecting], hint: hintForFault(fault, this.#source.text) });
+      this.#tell(fault.found, message, explainFault(fault, this.#source.text));
     }
     if (fault.expecting === 'end' || fault.expecting === 'depth') this.#gaveUp = true;
   }
@@ -149,6 +141,7 @@ class Reporter {
     const quiet = this.#failed;
     this.#tell(place, result.message, {
       code: 'config-escape',
+      message: result.message.replace('backlash', 'backslash'),
       hint: 'a backslash itself is written \\\\; a character is best written as it is',
       quiet,
       spot: { start: place.start + result.at, end: place.start + result.at + 2 },
@@ -170,23 +163,24 @@ class Reporter {
     if (isUnnoticed(stray, text)) return;
     // Behind a lone character libxlutil has counted the newline already.
     const counted = lineOf(this.#source, stray.start) + (stray.lone ? 1 : 0);
-    const hint = hintForStray(text.slice(stray.start, stray.end));
-    this.#tell(stray, 'lexical error', { code: 'config-character', hint, counted });
+    this.#tell(stray, 'lexical error', { ...explainStray(text.slice(stray.start, stray.end)), counted });
     this.#mutedLine = counted;
   }
 
-  #tell(place: Span, message: string, { code, hint, quiet = false, spot = place, counted }: Telling): void {
+  /** Tells of one problem: in libxlutil's `words`, and in ours. */
+  #tell(place: Span, words: string, telling: Telling): void {
+    const { code, message, hint, quiet = false, spot = place, counted } = telling;
     const { text, name } = this.#source;
     const atEnd = place.start === text.length;
     const line = lineOf(this.#source, atEnd ? this.#lastToken() : place.start);
     this.#failed = true;
     if ((counted ?? line) <= this.#mutedLine) return;
     const where = whereOf(this.#source, positionOf(this.#source, spot));
-    this.#diagnostics.push({ severity: 'error', code, message, where, ...(hint === null ? {} : { hint }) });
+    this.#diagnostics.push({ severity: 'error', code, message, where, hint });
     if (quiet || this.#gaveUp) return;
     const near = atEnd ? this.#unnoticed() : text.slice(place.start, place.end);
     const printed = near.endsWith('\n') ? line - 1 : line;
-    this.#messages.push(`${name}:${printed}: config parsing error near ${quoted(near)}: ${message}`);
+    this.#messages.push(`${name}:${printed}: config parsing error near ${quoted(near)}: ${words}`);
   }
 
   /** The offset of the last token's last character: there libxlutil sees the end of the file. */
@@ -209,9 +203,7 @@ class Reporter {
   }
 }
 
-interface Telling {
-  readonly code: string;
-  readonly hint: string | null;
+interface Telling extends Explanation {
   /** libxlutil does not tell it. */
   readonly quiet?: boolean;
   /** What the caret points at, where it is not the whole place. */

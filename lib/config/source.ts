@@ -45,6 +45,9 @@ export function lineOf(source: SourceText, offset: number): number {
   return low + 1;
 }
 
+/** The source of what stands in no file. */
+export const COMMAND_LINE = 'command line';
+
 /** Lines longer than this are not shown: no caret helps in them, and each problem would carry a copy. */
 const LONGEST_EXCERPT = 4096;
 
@@ -55,7 +58,7 @@ export function whereOf(source: SourceText, { line, column, length }: Position):
   const end = source.lineStarts[line] === undefined ? source.text.length : source.lineStarts[line] - 1;
   const visible = Math.max(1, Math.min(length, end - start - column + 1));
   return {
-    source: fromFile ? source.name : 'command line',
+    source: fromFile ? source.name : COMMAND_LINE,
     line: fromFile ? line : line - source.fileLines,
     column,
     length: visible,
