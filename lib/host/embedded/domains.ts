@@ -13,7 +13,9 @@ export interface Domain {
   readonly type: DomainType;
   readonly createdAt: number;
   maxVcpus: number;
+  /** What it may have at most, and what its machine was built with; 0 before. */
   maxKiB: number;
+  memoryKiB: number;
   /** Whether its memory has been built: from then on it has a machine to be started. */
   built: boolean;
   /** Domains begin paused. */
@@ -58,7 +60,16 @@ export class Domains {
   /** Makes a domain, paused and empty. Throws XlError `no-domid` where all numbers are taken. */
   create(domain: Pick<Domain, 'uuid' | 'name' | 'type' | 'maxVcpus' | 'createdAt'>): Domain {
     const domid = this.#freeNumber();
-    const made: Domain = { ...domain, domid, maxKiB: 0, built: false, paused: true, shutdown: null, lastPort: 0 };
+    const made: Domain = {
+      ...domain,
+      domid,
+      maxKiB: 0,
+      memoryKiB: 0,
+      built: false,
+      paused: true,
+      shutdown: null,
+      lastPort: 0,
+    };
     this.#table.set(domid, made);
     return made;
   }

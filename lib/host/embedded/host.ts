@@ -120,7 +120,7 @@ export class EmbeddedHost {
   #list(): Promise<DomainInfo[]> {
     return Promise.all(
       this.#options.domains.all().map(async (domain) => {
-        const { domid, uuid, name, type, shutdown, maxVcpus: vcpus, maxKiB: memoryKiB } = domain;
+        const { domid, uuid, name, type, shutdown, maxVcpus: vcpus, memoryKiB } = domain;
         const machine = this.#machines.get(domid);
         const state = shutdown !== null ? 'shutdown' : domain.paused ? 'paused' : 'running';
         const used = machine === null ? 0 : await cpuSeconds(machine.pid);

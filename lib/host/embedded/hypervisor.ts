@@ -62,9 +62,12 @@ export async function performHypercall(
       domain.lastPort += 1;
       return { port: String(domain.lastPort) };
     }
-    case 'build':
-      domainOf(call, domains).built = true;
+    case 'build': {
+      const domain = domainOf(call, domains);
+      domain.memoryKiB = number(call, 'targetKiB');
+      domain.built = true;
       return { 'store-gfn': String(STORE_GFN), 'console-gfn': String(CONSOLE_GFN) };
+    }
     case 'pausedomain': {
       const domain = domainOf(call, domains);
       await effects.pause(domain);
