@@ -123,10 +123,9 @@ function words(
   by: 'guest' | 'privileged',
   through: string,
 ): string {
+  const looped = `File ${target.path} is loopback-mounted through ${through},\nwhich is mounted `;
   const what =
-    target.kind === 'file'
-      ? `File ${target.path} is loopback-mounted through ${through},\nwhich is mounted `
-      : `Device ${target.path} is mounted `;
+    through === target.path ? `${target.kind === 'file' ? 'File' : 'Device'} ${through} is mounted ` : looped;
   const where = by === 'guest' ? 'in a guest domain' : 'in the privileged domain';
   const when = by === 'guest' ? 'now' : 'by a guest';
   return mode === 'w'
