@@ -6,6 +6,7 @@ import { tryDescribeVdev } from './vdev.ts';
 import {
   bareVdev,
   devicePath,
+  remarkSpacedWord,
   takeColoParams,
   takeDmu,
   takeSyncDriver,
@@ -26,11 +27,13 @@ function readNode(draft: Draft, node: DiskNode, text: string): void {
   const whole: Piece = { text: text.slice(node.start, node.end), start: node.start };
   switch (node.kind) {
     case 'keyword':
-      if (node.key === 'colo-params') takeColoParams(draft, node.value);
+      remarkSpacedWord(draft, node.key, whole);
+      if (node.key === 'colo-params') takeColoParams(draft, withoutBlanks(draft, node.value, node.key));
       else if (node.key === 'target') KEYWORDS.target(draft, node.value, whole);
       else KEYWORDS[node.key](draft, withoutBlanks(draft, node.value, node.key), whole);
       return;
     case 'flag':
+      remarkSpacedWord(draft, node.word, whole);
       Object.assign(draft.disk, FLAGS[node.word]);
       return;
     case 'prefix':
@@ -141,7 +144,8 @@ function readPositional(draft: Draft, value: Piece): void {
 function takeVdevAndType(draft: Draft, value: Piece): boolean {
   const colon = value.text.lastIndexOf(':');
   if (colon < 0) return false;
-  setString(draft, 'vdev', 'vdev', { text: value.text.slice(0, colon), start: value.start });
+  const name: Piece = { text: value.text.slice(0, colon), start: value.start };
+  setString(draft, 'vdev', 'vdev', withoutBlanks(draft, name, 'vdev'));
   const type: Piece = { text: value.text.slice(colon + 1), start: value.start + colon + 1 };
   if (type.text === 'cdrom' || type.text === 'disk') draft.disk.isCdrom = type.text === 'cdrom' ? 1 : 0;
   else refuse(draft, 'disk-unknown-value', 'unknown deprecated type', near(type), 'write VDEV:cdrom or devtype=cdrom');

@@ -104,6 +104,12 @@ function lettersOfDisk(disk: number): string {
  * `vdevToDevid` takes every result back to the same number.
  */
 export function devidToVdev(value: number): string {
+  const name = usualName(value);
+  // Some numbers have a second spelling: 268435456 would be xvda, which is 51712.
+  return name !== null && tryDescribeVdev(name)?.devid === value ? name : String(value);
+}
+
+function usualName(value: number): string | null {
   if (value >= EXTENDED && value < EXTENDED * 2) {
     return nameOf('xvd', (value & ~EXTENDED) >> 8, value & 0xff);
   }
@@ -114,11 +120,11 @@ export function devidToVdev(value: number): string {
     case SCSI_MAJOR:
       return nameOf('sd', minor >> 4, minor & 0xf);
     case IDE_MAJORS[0]:
-      return ideName(0, minor) ?? String(value);
+      return ideName(0, minor);
     case IDE_MAJORS[1]:
-      return ideName(2, minor) ?? String(value);
+      return ideName(2, minor);
     default:
-      return String(value);
+      return null;
   }
 }
 

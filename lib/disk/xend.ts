@@ -32,6 +32,12 @@ export function bareVdev(draft: Draft, value: Piece): Piece {
   return { ...value, text: name };
 }
 
+/** xl does not know a keyword that has blanks behind it. */
+export function remarkSpacedWord(draft: Draft, word: string, whole: Piece): void {
+  if (!/^[ \t]/.test(whole.text.slice(word.length))) return;
+  remark(draft, 'disk-blanks', `xl refuses the blanks behind \`${word}\``, stretchOf(whole), 'leave them out');
+}
+
 /** The text without the blanks around it, which xl takes as part of it. */
 export function withoutBlanks(draft: Draft, value: Piece, subject: string): Piece {
   if (draft.dialect !== 'extended') return value;
@@ -111,13 +117,8 @@ export function takeDmu(draft: Draft, node: DiskNode & { readonly kind: 'dmu' },
   }
   setString(draft, 'pdevPath', 'target', value);
   setString(draft, 'script', 'script', { text: 'block-dscow', start: node.start });
-  remark(
-    draft,
-    'disk-dmu',
-    'xl refuses the prefix `dmu:`',
-    at.place,
-    `write script=block-dscow,target=${value.text} last`,
-  );
+  const hint = `write script=block-dscow,target=${value.text} last`;
+  remark(draft, 'disk-dmu', 'xl knows no prefix `dmu:` and takes it as part of a path', at.place, hint);
 }
 
 /** What to do about a prefix that nobody knows. */
