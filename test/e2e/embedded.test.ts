@@ -43,8 +43,9 @@ describe.runIf(ready)('a guest on the embedded host', () => {
     '$config boots, sees disks come and go, and leaves nothing behind',
     async ({ config, domain }) => {
       const cfg = await example(config);
-      await session.ok('host', 'status');
+      await session.ok('list');
       const nodesBefore = await session.nodes();
+      expect(nodesBefore).toContain('/local/domain/0/name');
       const filesBefore = await session.files();
 
       await session.ok('create', '-q', cfg);

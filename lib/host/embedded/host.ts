@@ -1,5 +1,4 @@
-import { readFile, stat, writeFile } from 'node:fs/promises';
-import { open } from 'node:fs/promises';
+import { open, readFile, stat, writeFile } from 'node:fs/promises';
 import { errnoOf, unreachable, XlError } from '../../base/error.ts';
 import { planDestroy } from '../../plan/destroy.ts';
 import type { HotplugDisk } from '../../qemu/hotplug-disk.ts';
@@ -31,6 +30,9 @@ export interface HostOptions {
   readonly stop: () => void;
 }
 
+/** A QEMU that refuses its command line has ended before anybody can ask; nobody asks much later. */
+const KEPT_ENDS = 1024;
+
 /** The number that the first domain of a new daemon gets: the one that the last daemon would have given. */
 export async function readNextDomid(dir: StateDir): Promise<number> {
   const text = await readFile(dir.nextDomid, 'utf8').catch(() => '');
@@ -43,7 +45,7 @@ export class EmbeddedHost {
   readonly #machines: Machines;
   readonly #driver: BackendDriver;
   readonly #startedAt = Date.now() / 1000;
-  /** Ends of processes, for those who ask later than they happen. */
+  /** Ends of the last processes, for those who ask later than they happen. */
   readonly #ends = new Map<number, Promise<ExitStatus>>();
   #lost: readonly LostDomain[];
 
@@ -69,6 +71,8 @@ export class EmbeddedHost {
     const { store } = this.#options;
     // As xen-init-dom0 does: Xen's tools take dom0's name from here.
     await store.write('/local/domain/0/name', 'Domain-0');
+    // The roots below which domains come and go; on Xen, domain 0's own nodes keep them there.
+    await Promise.all([store.mkdir('/vm'), store.mkdir('/libxl')]);
     await store.write('/local/domain/0/domid', '0');
     await this.#driver.run(signal);
   }
@@ -154,6 +158,8 @@ export class EmbeddedHost {
       machine.pid,
       machine.ended.then(({ status }) => status),
     );
+    const [oldest] = this.#ends.keys();
+    if (this.#ends.size > KEPT_ENDS && oldest !== undefined) this.#ends.delete(oldest);
     return machine.pid;
   }
 
@@ -193,9 +199,8 @@ export class EmbeddedHost {
   }
 
   /** A guest that has ended by itself, or by accident, is cleared away as its own toolstack would have done. */
-  async #machineEnded({ domid, pid }: Machine, end: MachineEnd): Promise<void> {
+  async #machineEnded({ domid }: Machine, end: MachineEnd): Promise<void> {
     const { domains, core, log } = this.#options;
-    this.#ends.delete(pid);
     await this.#driver.machineChanged(domid);
     const domain: Domain | undefined = domains.get(domid);
     if (domain === undefined) return;
