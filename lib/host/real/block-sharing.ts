@@ -52,7 +52,7 @@ async function devicesOf(
   return new Map(found.flatMap((device) => (device?.kind === 'block' ? [[device.device, device.path] as const] : [])));
 }
 
-/** The device (or file, where QEMU has it) through which another guest has the target; null where none has. */
+/** The device through which (or the file itself, where QEMU has it) another guest has the target; null where none has. */
 async function usedByGuest(
   { backend, mode, target }: SharingQuestion,
   devices: ReadonlyMap<string, string>,
@@ -78,7 +78,7 @@ async function deviceOfBackend(
   // A qdisk has no block device: its QEMU opens what `params` names, FORMAT:PATH.
   const params = (await store.read(`${path}/params`)) ?? '';
   const opened = path.includes('/backend/qdisk/') ? await look.target(params.slice(params.indexOf(':') + 1)) : null;
-  if (opened?.kind === 'file' && target.kind === 'file' && opened.identity === target.identity) return opened.path;
+  if (opened?.kind === 'file' && target.kind === 'file' && opened.identity === target.identity) return target.path;
   return opened?.kind === 'block' ? (devices.get(opened.device) ?? null) : null;
 }
 
