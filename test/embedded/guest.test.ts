@@ -143,6 +143,15 @@ describe.skipIf(whyNoGuest !== null)('a guest on the embedded host', { timeout: 
     expect(await connection.store.directory('/local/domain')).toEqual(['0']);
   });
 
+  test('a QEMU that refuses its command line ends the creation with its own words, and leaves nothing', async () => {
+    const domain = pvh('refused', '00000000-0000-4000-8000-000000000008', { memoryMiB: 0 });
+    const error: unknown = await create(connection, domain).catch((reason: unknown) => reason);
+    expect(error).toMatchObject({ code: 'device-model-exited' });
+    expect((error as XlError).evidence.flatMap(({ lines }) => lines).join('\n')).toMatch(/-kernel|memory|-m/);
+    await until('no domain is left', async () => (await listDomains(connection)).length === 0);
+    expect(await connection.store.directory('/local/domain')).toEqual(['0']);
+  });
+
   test('a forced detach takes the disk from a guest that does not answer, and closes its image', async () => {
     // Nothing runs that could answer: a paused machine.
     const domid = await create(

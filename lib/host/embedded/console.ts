@@ -1,12 +1,15 @@
+import { once } from 'node:events';
 import { createWriteStream, type WriteStream } from 'node:fs';
 import { chmod, rm } from 'node:fs/promises';
 import { createConnection, createServer, type Server, type Socket } from 'node:net';
-import { once } from 'node:events';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 /** What a newcomer sees of the past, in bytes. */
 export const BACKLOG_BYTES = 64 * 1024;
 /** A listener that lags behind by so many bytes is dropped: a guest must not fill our memory through a slow terminal. */
 const MOST_UNREAD_BYTES = 1024 * 1024;
+/** How long the end of a machine's connection may lag behind the end of its process, in milliseconds. */
+const LAST_WORDS_MS = 500;
 /** The log keeps growing no further than this, in bytes (as QEMU's console limit on Xen, XSA-180). */
 const LOG_LIMIT_BYTES = 1024 * 1024;
 
@@ -52,11 +55,10 @@ export class Console {
 
   private constructor(path: string, log: string) {
     this.#path = path;
-    this.#log = createWriteStream(log, { flags: 'a', mode: 0o600 });
+    this.#log = createWriteStream(log, { flags: 'w', mode: 0o600 });
     // A full disk costs the log, not the guest.
     this.#log.on('error', () => (this.#logged = LOG_LIMIT_BYTES));
     this.#server = createServer((client) => this.#welcome(client));
-    this.#server.on('error', () => this.close());
   }
 
   /** Listens on a Unix socket for those who want the console. */
@@ -102,13 +104,16 @@ export class Console {
     client.on('close', () => this.#clients.delete(client));
   }
 
-  /** The guest is gone: listeners see the end, the socket goes. */
-  close(): void {
-    this.#machine?.destroy();
+  /** The guest is gone: listeners get its last words, then the end; the socket goes. */
+  async close(): Promise<void> {
+    if (this.#machine?.destroyed === false) {
+      await Promise.race([once(this.#machine, 'close'), sleep(LAST_WORDS_MS)]);
+      this.#machine.destroy();
+    }
     this.#server.close();
     for (const client of this.#clients) client.end();
     this.#clients.clear();
     this.#log.end();
-    void rm(this.#path, { force: true });
+    await rm(this.#path, { force: true });
   }
 }

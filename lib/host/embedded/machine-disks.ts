@@ -67,11 +67,18 @@ export async function cutDisk(monitor: Monitor, devid: Devid, format: string): P
         'inject-error': [{ event: 'none', errno: 5, once: false }],
       },
     },
-    { execute: 'blockdev-reopen', arguments: { options: [{ driver: format, 'node-name': image, file: dead }] } },
+    {
+      execute: 'blockdev-reopen',
+      arguments: { options: [{ driver: format, 'node-name': image, file: dead, ...withoutBacking(format) }] },
+    },
     { execute: 'blockdev-del', arguments: { 'node-name': file } },
   ];
   for (const command of commands) await run(monitor, command);
 }
+
+/** What lies below an image is let go as well; only some formats know the word. */
+const withoutBacking = (format: string): { backing?: null } =>
+  format === 'qcow' || format === 'qcow2' || format === 'qed' ? { backing: null } : {};
 
 /** The names of the drives that the machine was started with, and with which its emulated disks stand or fall. */
 export async function emulatedDrives(monitor: Monitor): Promise<ReadonlySet<string>> {

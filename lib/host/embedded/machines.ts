@@ -53,7 +53,7 @@ export class Machines {
       void this.#accompany(machine, console, request);
       return machine;
     } catch (error) {
-      console.close();
+      await console.close();
       throw error;
     }
   }
@@ -78,7 +78,7 @@ export class Machines {
     const end = await machine.ended;
     this.#all.delete(domid);
     this.#ready.delete(domid);
-    console.close();
+    await console.close();
     const dirs = embeddedDirs(this.#dir);
     await forgetMachine(this.#dir, domid);
     for (const socket of [machine.qmpSocket, show(consoleSocket(dirs, String(domid)))])

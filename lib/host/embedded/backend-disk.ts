@@ -1,0 +1,199 @@
+import { devid as asDevid } from '../../base/units.ts';
+import { XenbusState } from '../../device/nodes.ts';
+import type { HotplugDisk } from '../../qemu/hotplug-disk.ts';
+import type { Store } from '../../run/ports.ts';
+import { errorText, frontendGone, move, note, type Place } from './backend-nodes.ts';
+import { diskTarget, type DiskTarget } from './disk-target.ts';
+import type { Machine } from './machine.ts';
+
+/** What a disk's backend needs of a machine. */
+export type DiskMachine = Pick<Machine, 'cwd' | 'emulates' | 'plug' | 'unplug' | 'cut'>;
+
+export interface DiskOptions {
+  readonly store: Store;
+  /** The domain's machine, once it can take disks; null before and after. */
+  readonly machineOf: (domid: number) => DiskMachine | null;
+  /** What is at a path: throws what opening it for this access would. */
+  readonly look: (path: string, access: { readonly write: boolean }) => Promise<HotplugDisk['pathKind']>;
+  /** Told of what nobody else hears of. */
+  readonly log: (line: string) => void;
+}
+
+/** What the machine has of a disk. */
+type Held =
+  | { readonly kind: 'nothing' }
+  /** It has had the disk as hardware of its own since its start. */
+  | { readonly kind: 'emulated' }
+  /** It was plugged; `cut` when its image was closed although the guest has not let go. */
+  | { readonly kind: 'plugged'; readonly format: string; readonly cut: boolean };
+
+const NOTHING: Held = { kind: 'nothing' };
+const SECTOR_BYTES = 512;
+/** VDISK_CDROM and VDISK_READONLY (xen/include/public/io/blkif.h). */
+const INFO = { cdrom: 1, readonly: 4 } as const;
+
+/**
+ * One disk's backend, from Initialising to Closed. `look` is called whenever something may have changed, and never twice
+ * at once; `wake` asks for another look.
+ */
+export class DiskBackend {
+  readonly #place: Place;
+  readonly #options: DiskOptions;
+  readonly #wake: () => void;
+  #held: Held = NOTHING;
+  /** The guest has been asked to let go and has not answered yet. */
+  #releasing = false;
+  /** The guest let go of a disk. */
+  #released = false;
+
+  constructor(place: Place, options: DiskOptions, wake: () => void) {
+    this.#place = place;
+    this.#options = options;
+    this.#wake = wake;
+  }
+
+  /** With its machine every image was closed. */
+  machineGone(): void {
+    this.#held = NOTHING;
+    this.#releasing = false;
+  }
+
+  /** Does what the state asks for; null is for nodes that are gone. Resolves to whether there may be more to do later. */
+  async look(state: string | null): Promise<boolean> {
+    switch (state) {
+      case null:
+        return this.#forget();
+      case XenbusState.Initialising:
+        await this.#open();
+        return true;
+      case XenbusState.InitWait:
+        await this.#connect();
+        return true;
+      case XenbusState.Connected:
+        await this.#notice();
+        return true;
+      case XenbusState.Closing:
+        await this.#close();
+        return true;
+      default:
+        return true;
+    }
+  }
+
+  /** Can what the nodes name be opened? A relative path counts from the machine's directory, once there is one. */
+  async #open(): Promise<void> {
+    const target = await this.#target();
+    if (target.path?.startsWith('/') === true) await this.#options.look(target.path, { write: target.readwrite });
+    await this.#move(XenbusState.Initialising, XenbusState.InitWait);
+    this.#wake();
+  }
+
+  /** As soon as there is a machine, it gets the disk. */
+  async #connect(): Promise<void> {
+    const machine = this.#options.machineOf(this.#place.domid);
+    if (machine === null) return;
+    const target = await this.#target();
+    const size = await this.#give(machine, target);
+    await this.#move(XenbusState.InitWait, XenbusState.Connected, {
+      'hotplug-status': 'connected',
+      'feature-flush-cache': '1',
+      'feature-discard': target.discard ? '1' : '0',
+      ...(size === null ? {} : sectors(size)),
+      info: String((target.cdrom ? INFO.cdrom : 0) | (target.readwrite ? 0 : INFO.readonly)),
+    });
+  }
+
+  /** The disk's size in bytes; null where the machine has it as hardware of its own, or the drive is empty. */
+  async #give(machine: DiskMachine, target: DiskTarget): Promise<number | null> {
+    const devid = asDevid(this.#place.devid);
+    if (this.#held.kind !== 'nothing') return null;
+    if (machine.emulates(target.vdev, devid)) {
+      this.#held = { kind: 'emulated' };
+      return null;
+    }
+    if (target.path === null) return null;
+    const path = target.path.startsWith('/') ? target.path : `${machine.cwd}/${target.path}`;
+    const pathKind = await this.#options.look(path, { write: target.readwrite });
+    const { vdev, format, readwrite, directIo, discard, shared } = target;
+    const size = await machine.plug({ devid, vdev, path, pathKind, format, readwrite, directIo, discard, shared });
+    this.#held = { kind: 'plugged', format, cut: false };
+    this.#released = false;
+    return size;
+  }
+
+  /** Connected without a disk: the guest has let go after the request had been taken back. */
+  async #notice(): Promise<void> {
+    if (!this.#released) return;
+    this.#released = false;
+    await this.#move(XenbusState.Connected, XenbusState.Closed, {
+      'hotplug-error': 'the guest let go of the disk later than it was asked to',
+    });
+  }
+
+  /** Nothing is closed under the guest, unless the frontend has gone: then nobody waits for it. */
+  async #close(): Promise<void> {
+    const { store, machineOf } = this.#options;
+    const machine = machineOf(this.#place.domid);
+    if (machine === null || this.#held.kind === 'nothing') {
+      this.#released = false;
+      await this.#move(XenbusState.Closing, XenbusState.Closed);
+    } else if (this.#held.kind === 'emulated') {
+      await note(store, this.#place, 'the disk is part of the machine, which cannot be opened while it runs');
+    } else {
+      this.#release(machine);
+      if (!(await frontendGone(store, this.#place))) return;
+      await this.#cut(machine);
+      await this.#move(XenbusState.Closing, XenbusState.Closed);
+    }
+  }
+
+  /** The nodes have gone: so does the disk, whatever the guest thinks. */
+  async #forget(): Promise<boolean> {
+    const machine = this.#options.machineOf(this.#place.domid);
+    if (machine === null || this.#held.kind !== 'plugged') return false;
+    this.#release(machine);
+    await this.#cut(machine);
+    return true;
+  }
+
+  /** Asks the guest, and looks again when it has answered. */
+  #release(machine: DiskMachine): void {
+    if (this.#releasing) return;
+    this.#releasing = true;
+    machine.unplug(asDevid(this.#place.devid)).then(
+      () => {
+        this.#held = NOTHING;
+        this.#releasing = false;
+        this.#released = true;
+        this.#wake();
+      },
+      (error: unknown) => {
+        this.#releasing = false;
+        this.#options.log(`${this.#place.path}: ${errorText(error)}`);
+      },
+    );
+  }
+
+  async #cut(machine: DiskMachine): Promise<void> {
+    if (this.#held.kind !== 'plugged' || this.#held.cut) return;
+    this.#held = { ...this.#held, cut: true };
+    await machine.cut(asDevid(this.#place.devid), this.#held.format);
+  }
+
+  #move(from: string, to: string, nodes?: Readonly<Record<string, string>>): Promise<void> {
+    return move(this.#options.store, this.#place, [from, to], nodes);
+  }
+
+  async #target(): Promise<DiskTarget> {
+    const names = ['params', 'type', 'dev', 'mode', 'device-type', 'direct-io-safe', 'discard-enable'];
+    const entries = await Promise.all(
+      names.map(async (name) => [name, await this.#options.store.read(`${this.#place.path}/${name}`)] as const),
+    );
+    return diskTarget(Object.fromEntries(entries.filter((entry): entry is [string, string] => entry[1] !== null)));
+  }
+}
+
+const sectors = (size: number): Record<string, string> => ({
+  'sector-size': String(SECTOR_BYTES),
+  sectors: String(Math.floor(size / SECTOR_BYTES)),
+});
