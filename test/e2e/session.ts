@@ -7,6 +7,9 @@ import { join } from 'node:path';
 const PROJECT = join(import.meta.dirname, '..', '..');
 const PROGRAM = join(PROJECT, 'dist', 'xl.cjs');
 
+/** The number of the next domain, and what QEMU's binary said of its version. */
+const HOST_MEMORY: ReadonlySet<string> = new Set(['next-domid', 'qemu-version.json']);
+
 export interface Outcome {
   readonly status: number | null;
   readonly stdout: string;
@@ -70,10 +73,10 @@ export class Session {
       .map((line) => line.slice(0, line.indexOf(' = ')));
   }
 
-  /** Every file below the state directory, relative to it. */
+  /** Every file below the state directory, relative to it, save for those that outlive domains: logs and the host's memory. */
   async files(): Promise<string[]> {
     const entries = await readdir(this.stateDirectory, { recursive: true });
-    return entries.sort();
+    return entries.filter((name) => !name.endsWith('.log') && !HOST_MEMORY.has(name)).sort();
   }
 
   /** Pids of the QEMU processes that name this session's directory. */
