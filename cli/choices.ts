@@ -1,11 +1,11 @@
-import { randomBytes, randomUUID } from 'node:crypto';
+import { randomBytes, randomUuid } from '../lib/host/chance.ts';
 import type { Choices } from '../lib/resolve/resolved.ts';
 
 /** What chance decides about a new domain: its uuid and its interfaces' addresses. Drawn once for each command. */
 export function drawChoices(): Choices {
   const macs = new Map<number, readonly [number, number, number]>();
   return {
-    uuid: randomUUID(),
+    uuid: randomUuid(),
     mac: (index) => {
       const drawn = macs.get(index) ?? drawMac();
       macs.set(index, drawn);

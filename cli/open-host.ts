@@ -7,7 +7,7 @@ import { consoleClientSocket } from '../lib/host/embedded/state-dir.ts';
 import { bootId, isAlive, ownIdentity } from '../lib/host/real/identity.ts';
 import { recoverJournals, type RecoveredRun } from '../lib/run/recover.ts';
 import type { CommandContext } from './command.ts';
-import { describeEmbedded, embeddedStateDir, userId } from './facts.ts';
+import { describeEmbedded, embeddedStateDir, userId } from './embedded.ts';
 import { chooseHost, type Host } from './host.ts';
 import { printDiagnostics } from './print/error.ts';
 import type { ListedDomain } from './print/lists.ts';

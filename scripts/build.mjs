@@ -80,7 +80,7 @@ async function bundle() {
       banner: { js: '(function (exports, require, module, __filename, __dirname) {' + IMPORT_META },
       define: { 'import.meta.url': 'importMetaUrl' },
       footer: { js: '})' },
-      plugins: [withoutYargsShim],
+      plugins: [withoutYargsShim, withoutColourGuessing],
     }),
     esbuild.build({
       ...common,
@@ -107,6 +107,16 @@ const withoutYargsShim = {
     onResolve({ filter: /platform-shims\/esm\.mjs$/ }, ({ path, resolveDir }) => ({
       path: join(resolveDir, path),
       sideEffects: false,
+    }));
+  },
+};
+
+/** Chalk's own look at the terminal loads node:tty, 8 ms; cli/terminal.ts has looked already and says the level. */
+const withoutColourGuessing = {
+  name: 'without-colour-guessing',
+  setup({ onResolve }) {
+    onResolve({ filter: /^#supports-color$/ }, ({ resolveDir }) => ({
+      path: join(resolveDir, 'vendor/supports-color/browser.js'),
     }));
   },
 };

@@ -37,7 +37,7 @@ const isDisk = (kind: string): boolean => kind === 'vbd' || kind === 'virtio_dis
 
 function notConnected({ devices, name, domid }: RunningDomain, word: string): XlError {
   const names = devices.filter(({ kind }) => isDisk(kind)).map(({ keys, devid }) => keys.dev ?? String(devid));
-  return new XlError('disk-not-connected', `Error: Device ${word} not connected.`, {
+  return new XlError('disk-not-connected', `Device ${word} not connected.`, {
     hint: names.length === 0 ? `${name ?? `domain ${domid}`} has no disk` : `its disks are ${names.join(', ')}`,
   });
 }

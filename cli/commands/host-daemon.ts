@@ -1,5 +1,5 @@
 import { runDaemon } from '../../lib/host/embedded/daemon.ts';
-import { embeddedStateDir, userId } from '../facts.ts';
+import { embeddedStateDir, userId } from '../embedded.ts';
 import type { RunOf } from './index.ts';
 
 /** `xl host daemon`: is the embedded host until it is told to stop. A second one for a state directory ends at once. */

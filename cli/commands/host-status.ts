@@ -1,7 +1,7 @@
 import type { HostStatus } from '../../lib/host/embedded/control.ts';
 import { connectRunning } from '../../lib/host/embedded/start.ts';
 import { whichHost } from '../../lib/host/which.ts';
-import { describeEmbedded, embeddedStateDir } from '../facts.ts';
+import { describeEmbedded, embeddedStateDir } from '../embedded.ts';
 import { columns } from '../print/columns.ts';
 import type { RunOf } from './index.ts';
 

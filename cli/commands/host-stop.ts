@@ -1,5 +1,5 @@
 import { connectRunning, stopHost } from '../../lib/host/embedded/start.ts';
-import { embeddedStateDir } from '../facts.ts';
+import { embeddedStateDir } from '../embedded.ts';
 import type { RunOf } from './index.ts';
 
 /** `xl host stop`: ends the embedded host with all its domains; fine where it does not run. */

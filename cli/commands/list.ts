@@ -27,7 +27,7 @@ async function listed(host: Host, word: string | undefined): Promise<ListedDomai
   if (word === undefined) return domains;
   const domid = await requireDomid(host.ports.store, word);
   const domain = domains.find((candidate) => candidate.domid === domid);
-  if (domain === undefined) throw new XlError('domain-not-found', `Error: Domain '${word}' does not exist.`);
+  if (domain === undefined) throw new XlError('domain-not-found', `Domain '${word}' does not exist.`);
   return [domain];
 }
 
