@@ -107,7 +107,7 @@ export interface TestDomain {
   /** What an HVM machine emulates. */
   readonly emulated?: readonly MachineDisk[];
   readonly cmdline: string;
-  readonly memoryMiB?: number;
+  readonly extraArgs?: readonly string[];
 }
 
 /** The steps of a domain's making that concern the embedded host, as lib/plan/create.ts has them. */
@@ -189,7 +189,7 @@ export function planMachine(domain: TestDomain, dir: StateDir): Plan {
   };
 }
 
-function machineOptions({ name, type, cmdline, emulated = [], memoryMiB = 128 }: TestDomain, dir: StateDir) {
+function machineOptions({ name, type, cmdline, emulated = [], extraArgs = [] }: TestDomain, dir: StateDir) {
   const dirs = embeddedDirs(dir);
   const console = consoleSocket(dirs, D);
   return {
@@ -198,11 +198,11 @@ function machineOptions({ name, type, cmdline, emulated = [], memoryMiB = 128 }:
     qemuVersion: null,
     domid: D,
     name,
-    maxMemory: kib(memoryMiB * 1024),
+    maxMemory: kib(128 * 1024),
     channels: [],
     display: { vnc: null, sdl: null, nographic: false },
     keymap: null,
-    extraArgs: [],
+    extraArgs,
     extraKindArgs: [],
     target: {
       kind: 'embedded',
