@@ -159,16 +159,10 @@ function allocateChannel(purpose: 'xenstore' | 'console'): Step {
 }
 
 function buildMemory(domain: Resolved): Step {
-  const { memory, vcpus, type, facts } = domain;
+  const { memory, vcpus, type } = domain;
   return {
     id: 'build',
-    title: domain.kernel === null ? 'build the guest memory' : `load ${domain.kernel}`,
-    why:
-      facts.host === 'embedded'
-        ? 'the embedded host notes what its machine is to boot'
-        : type === 'hvm'
-          ? 'hvmloader and the firmware go into the guest’s memory'
-          : 'the kernel, its command line and the start info go into the guest’s memory',
+    ...buildWords(domain),
     needs: ['vcpus', 'memory', 'xenstore-channel', 'console-channel'],
     action: {
       kind: 'hypercall',
@@ -188,6 +182,19 @@ function buildMemory(domain: Resolved): Step {
     },
     binds: { 'store-gfn': 'store-gfn', 'console-gfn': 'console-gfn' },
     undo: [],
+  };
+}
+
+function buildWords({ facts, type, kernel, firmware }: Resolved): Pick<Step, 'title' | 'why'> {
+  if (facts.host === 'embedded') {
+    return { title: 'note what the machine boots', why: 'the embedded host needs no guest memory built: QEMU loads it' };
+  }
+  if (type === 'hvm') {
+    return { title: `load ${firmware ?? 'hvmloader'}`, why: 'it prepares the emulated PC and starts its BIOS' };
+  }
+  return {
+    title: `load ${kernel ?? 'the kernel'}`,
+    why: 'kernel, ramdisk, command line and start info go into the guest’s memory',
   };
 }
 
