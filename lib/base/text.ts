@@ -53,10 +53,10 @@ function bound(part: Hole, bindings: Bindings): string {
 
 /** The text for people: known holes filled, the others as `${name}`; a literal `${` comes out as `$${`. */
 export function show(text: Text, bindings: Bindings = {}): string {
-  if (typeof text === 'string') return text.replaceAll('${', '$${');
+  if (typeof text === 'string') return text.replaceAll('${', () => '$${');
   return text.parts
     .map((part) =>
-      typeof part === 'string' ? part.replaceAll('${', '$${') : (bindings[part.hole] ?? `\${${part.hole}}`),
+      typeof part === 'string' ? part.replaceAll('${', () => '$${') : (bindings[part.hole] ?? `\${${part.hole}}`),
     )
     .join('');
 }
