@@ -6,7 +6,7 @@ import { coloursOf, type Colours } from './colours.ts';
 import { padEnd, padStart, visible, wrap } from './text.ts';
 
 /** Left of a step's title: the tick, the number, and blanks around them. While a plan runs, ticks fill the margin. */
-export const MARGIN = 2;
+const MARGIN = 2;
 const LABEL_WIDTH = 'hypercall'.length;
 
 /**
@@ -32,12 +32,12 @@ function stepLines(step: Step, plan: Plan, style: Style, colours: Colours): stri
 }
 
 /** `   3  write the domain's nodes                                 after 1, 2` */
-export function stepHead(step: Step, plan: Plan, style: Style, mark = ''): string {
+export function stepHead(step: Step, plan: Plan, style: Style): string {
   const colours = coloursOf(style);
   const number = padStart(String(stepNumber(step.id, plan)), numberWidth(plan));
   const after = afterText(step, plan);
   const title = visible(step.title);
-  const left = `${padEnd(mark, MARGIN)}${colours.quiet(number)}  `;
+  const left = `${' '.repeat(MARGIN)}${colours.quiet(number)}  `;
   const leftWidth = MARGIN + number.length + 2;
   const gap = style.width - leftWidth - title.length - after.length;
   if (after === '' || gap < 2) return `${left}${colours.strong(title)}`;

@@ -4,8 +4,7 @@ import type { RunEvent, StepLabel } from '../../lib/run/events.ts';
 import type { Style, Terminal } from '../terminal.ts';
 import { coloursOf, type Colours } from './colours.ts';
 import { printDiagnostics } from './error.ts';
-import { stepHead } from './plan-text.ts';
-import { displayWidth, visible } from './text.ts';
+import { displayWidth, padEnd, padStart, visible } from './text.ts';
 
 /** Follows a run on the screen. */
 export interface Progress {
@@ -42,10 +41,11 @@ export function progress(plan: Plan, terminal: Terminal): Progress {
     drawn = 0;
     terminal.err(before + lines.map((line) => `${line}\n`).join('') + draw());
   };
-  const line = (mark: string, { id }: StepLabel, result = '') => {
-    const step = plan.steps.find((candidate) => candidate.id === id);
-    if (step === undefined) return `${mark} ${id}`;
-    return stepHead({ ...step, needs: [] }, plan, style, mark) + (result === '' ? '' : colours.quiet(`  ${result}`));
+  const numberWidth = String(plan.steps.length).length;
+  const titleWidth = Math.max(0, ...plan.steps.map(({ title }) => displayWidth(visible(title))));
+  const line = (mark: string, { id, title }: StepLabel, result: string) => {
+    const number = padStart(String(plan.steps.findIndex((step) => step.id === id) + 1), numberWidth);
+    return `${mark} ${colours.quiet(number)}  ${padEnd(visible(title), titleWidth)}  ${colours.quiet(result)}`;
   };
 
   const onEvent = (event: RunEvent): void => {

@@ -92,7 +92,7 @@ describe('an error for people', () => {
           evidence: [{ title: nasty, lines: [nasty] }],
           cause: new Error(nasty),
         });
-         
+
         expect(errorLines(error, plainStyle).join('')).not.toMatch(/[\u0000-\u001f\u007f-\u009f]/);
       }),
     );
