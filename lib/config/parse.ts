@@ -10,6 +10,7 @@ import {
   type AtomNode,
   type Dialect,
   type Liberty,
+  type Stray,
   type SyntaxTree,
   type ValueNode,
 } from './syntax.ts';
@@ -70,7 +71,10 @@ export function parseConfig(text: string | Uint8Array, options: ParseOptions = {
   const report = reportSyntax(source, tree);
   if (report.diagnostics.length > 0) throw errorFrom(report.diagnostics, { messages: report.messages });
 
-  const warnings = tree.liberties.map((liberty) => warningFor(liberty, source));
+  const warnings = [
+    ...tree.liberties.map((liberty) => warningFor(liberty, source)),
+    ...tree.strays.map((stray) => warningForStray(stray, source)),
+  ];
   if (decoded.firstBadByte !== null) warnings.unshift(warningForBytes(source));
   return { settings: settingsOf(tree, source), warnings, dialect, source };
 }
@@ -151,6 +155,15 @@ function warningFor(liberty: Liberty, source: SourceText): Diagnostic {
       return unreachable(liberty.kind);
   }
 }
+
+/** What the report lets pass: a lone character at the end of the text, which libxlutil never notices. */
+const warningForStray = (stray: Stray, source: SourceText): Diagnostic => ({
+  severity: 'warning',
+  code: 'config-last-character',
+  message: 'the last character of the file is neither a key nor a value',
+  where: whereOf(source, positionOf(source, stray)),
+  hint: 'remove it; xl overlooks it',
+});
 
 /** Bytes that are no UTF-8 keep their place and come out as they were (`encodeText`), but show as no letters. */
 function warningForBytes(source: SourceText): Diagnostic {

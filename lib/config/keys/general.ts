@@ -35,6 +35,7 @@ export const generalKeys = [
     values: ['generic', 'hvm'],
     guests: everyGuest,
     deprecated: '`type`',
+    refusal: 'Invalid domain type %s.',
     doc: 'The old word for `type`: `generic` is `pv`.',
   },
   {
