@@ -56,8 +56,16 @@ if [ -n "$missing" ]; then
   say "installing Debian packages:$missing"
   # The lists may be older than the archive, so they are fetched anew first.
   as_root apt-get -qq update
+  wanted=''
+  for package in $missing; do
+    if apt-cache show "$package" >/dev/null 2>&1; then
+      wanted="$wanted $package"
+    else
+      say "this system has no package $package: what needs it is left out"
+    fi
+  done
   # shellcheck disable=SC2086 # a list of words
-  as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends install $missing >/dev/null
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends install $wanted >/dev/null
 fi
 
 # --- Node -----------------------------------------------------------------------------------------------------------

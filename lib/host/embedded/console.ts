@@ -67,6 +67,8 @@ export class Console {
     await rm(path, { force: true });
     served.#server.listen(path);
     await once(served.#server, 'listening');
+    // A listener that could not be let in is not the guest's trouble.
+    served.#server.on('error', () => undefined);
     await chmod(path, 0o600);
     return served;
   }

@@ -32,6 +32,8 @@ export class ControlServer {
     await rm(path, { force: true });
     control.#server.listen(path);
     await once(control.#server, 'listening');
+    // One asker who could not be let in (too many open files) must not end the daemon.
+    control.#server.on('error', () => undefined);
     await chmod(path, 0o600);
     return control;
   }

@@ -105,7 +105,7 @@ export class EmbeddedHost {
 
   /** Ends every domain, as `xl destroy` would. */
   async destroyAll(): Promise<void> {
-    await Promise.all(this.#options.domains.all().map((domain) => this.#destroy(domain.domid)));
+    await Promise.all(this.#options.domains.all().map((domain) => this.#clearAway(domain.domid)));
   }
 
   #status(): HostStatus {
@@ -208,16 +208,27 @@ export class EmbeddedHost {
     core.domainShutdown(domid);
     if (end.asked) return;
     log(`domain ${domid} (${domain.name}) has ended: ${end.reason}, ${describeStatus(end.status)}`);
-    await this.#destroy(domid).catch((error: unknown) => log(`domain ${domid}: ${String(error)}`));
+    await this.#clearAway(domid);
+  }
+
+  /** Where the way of plans fails, the domain and its machine go all the same. */
+  async #clearAway(domid: number): Promise<void> {
+    try {
+      await this.#destroy(domid);
+    } catch (error) {
+      this.#options.log(`domain ${domid}: ${String(error)}`);
+      await this.#forget(domid);
+    }
+  }
+
+  async #forget(domid: number): Promise<void> {
+    await performHypercall({ op: 'destroydomain', domid: String(domid) }, this.#options.domains, this.#effects());
   }
 
   async #destroy(domid: number): Promise<void> {
-    const { store, domains, dir } = this.#options;
+    const { store, dir } = this.#options;
     const running = await readRunningDomain(store, domid);
-    if (running === null) {
-      await performHypercall({ op: 'destroydomain', domid: String(domid) }, domains, this.#effects());
-      return;
-    }
+    if (running === null) return this.#forget(domid);
     await runPlan(planDestroy(running, { host: 'embedded', dirs: embeddedDirs(dir) }), this.#ports());
   }
 

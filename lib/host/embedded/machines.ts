@@ -49,11 +49,22 @@ export class Machines {
         signal,
       );
       this.#all.set(domid, machine);
-      await noteMachine(this.#dir, { domid, name, pid: machine.pid, marker: qmp });
       void this.#accompany(machine, console, request);
+      await this.#note(machine, name);
       return machine;
     } catch (error) {
       await console.close();
+      throw error;
+    }
+  }
+
+  /** A machine that could not be found again must not go on. */
+  async #note(machine: Machine, name: string): Promise<void> {
+    const { domid, pid, qmpSocket: marker } = machine;
+    try {
+      await noteMachine(this.#dir, { domid, name, pid, marker });
+    } catch (error) {
+      await machine.kill('SIGKILL', 0);
       throw error;
     }
   }
