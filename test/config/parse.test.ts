@@ -29,8 +29,7 @@ function answer(text: string | Uint8Array, options: ParseOptions = { dialect: 'x
 const printable = (text: string): string => Buffer.from(text).toString();
 
 /** The corpora were written with U+FFFD for each byte that is no UTF-8. */
-const wellFormed = (item: ListItem): ListItem =>
-  typeof item === 'string' ? printable(item) : item.map(wellFormed);
+const wellFormed = (item: ListItem): ListItem => (typeof item === 'string' ? printable(item) : item.map(wellFormed));
 
 function errorOr<T>(run: () => T): T | XlError {
   try {
