@@ -36,6 +36,8 @@ export interface ConnectionOptions {
   readonly timeoutMs: number;
   /** How many requests may wait for an answer at once; one more is refused with `xenstore-busy`. */
   readonly maxWaiting: number;
+  /** The req_id after which the first request's comes; 0 unless said. */
+  readonly lastRequestId?: number | undefined;
   /** A watch event's payload. */
   readonly onEvent: (payload: Buffer) => void;
   /** Called once, when the connection is over, with why. */
@@ -68,7 +70,7 @@ export class Connection {
   readonly #options: ConnectionOptions;
   readonly #parser = new Parser(REPLY_MAX);
   readonly #waiting = new Map<number, Waiting>();
-  #lastId = 0;
+  #lastId: number;
   #slab = Buffer.allocUnsafeSlow(SLAB_BYTES);
   #sent = 0;
   #written = 0;
@@ -78,6 +80,7 @@ export class Connection {
   constructor(socket: Duplex, options: ConnectionOptions) {
     this.#socket = socket;
     this.#options = options;
+    this.#lastId = options.lastRequestId ?? 0;
     socket.on('data', (chunk: Buffer) => this.#receive(chunk));
     socket.on('error', (error) => this.#end(this.#goneBecause(errnoOf(error) ?? error.message, error)));
     socket.on('end', () => this.#end(this.#goneBecause('the server closed the connection')));

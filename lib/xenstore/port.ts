@@ -35,7 +35,7 @@ function textView(view: XenstoreView) {
     rm: async (path: string): Promise<void> => {
       await orNull(view.rm(path));
     },
-    setPerms: (path: string, perms: readonly string[]): Promise<void> =>
+    setPerms: async (path: string, perms: readonly string[]): Promise<void> =>
       view.setPerms(path, permissionList(path, perms)),
   };
 }

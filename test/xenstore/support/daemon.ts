@@ -20,7 +20,7 @@ export interface Daemon {
   stop(): Promise<void>;
 }
 
-export async function connectSocket(daemon: Daemon): Promise<Duplex> {
+export async function connectSocket(daemon: Pick<Daemon, 'path'>): Promise<Duplex> {
   const socket = createConnection(daemon.path);
   await new Promise((resolve, reject) => socket.once('connect', resolve).once('error', reject));
   return socket;
