@@ -6,6 +6,9 @@ import { coloursOf, type Colours } from './colours.ts';
 import { printDiagnostics } from './error.ts';
 import { displayWidth, padEnd, padStart, visible } from './text.ts';
 
+/** A longer title, with some path in it, does not push the times of all others away. */
+const WIDEST_TITLE = 48;
+
 /** Follows a run on the screen. */
 export interface Progress {
   readonly onEvent: (event: RunEvent) => void;
@@ -42,7 +45,8 @@ export function progress(plan: Plan, terminal: Terminal): Progress {
     terminal.err(before + lines.map((line) => `${line}\n`).join('') + draw());
   };
   const numberWidth = String(plan.steps.length).length;
-  const titleWidth = Math.max(0, ...plan.steps.map(({ title }) => displayWidth(visible(title))));
+  const titleWidths = plan.steps.map(({ title }) => displayWidth(visible(title)));
+  const titleWidth = Math.min(WIDEST_TITLE, Math.max(0, ...titleWidths));
   const line = (mark: string, { id, title }: StepLabel, result: string) => {
     const number = padStart(String(plan.steps.findIndex((step) => step.id === id) + 1), numberWidth);
     return `${mark} ${colours.quiet(number)}  ${padEnd(visible(title), titleWidth)}  ${colours.quiet(result)}`;
