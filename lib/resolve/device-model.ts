@@ -23,7 +23,7 @@ import type {
 import { driveMedium } from '../qemu/drive-source.ts';
 import { tryDescribeVdev } from '../disk/vdev.ts';
 import type { Boot } from './boot.ts';
-import type { Found } from './found.ts';
+import { place, type Found } from './found.ts';
 import type { Resolved, ResolvedDeviceModel, ResolvedDisk } from './resolved.ts';
 import { VNC_LISTEN } from './screens.ts';
 import { resolveVcpus, videoCard } from './size.ts';
@@ -49,7 +49,7 @@ export function resolveDeviceModel(
   const options = deviceModel(config, facts, devices);
   try {
     const { argv, env, warnings } = deviceModelArgv(options);
-    return { value: { options, argv, env, why }, diagnostics: [...warnings, ...missingQemu(options, facts, why)] };
+    return { value: { options, argv, env, why }, diagnostics: [...warnings, ...missingQemu(config, facts, why)] };
   } catch (error) {
     // The first thing that QEMU would refuse, with all others beside it.
     if (error instanceof XlError) return { value: null, diagnostics: error.diagnostics };
@@ -68,17 +68,22 @@ function reasonForQemu({ type }: DomainConfig, { host }: HostFacts, { disks, vfb
   return served.length === 0 ? null : `QEMU serves ${served.join(', ')}`;
 }
 
-function missingQemu({ binary }: DeviceModel, { qemu, host }: HostFacts, why: string): Diagnostic[] {
-  if (qemu.version !== null) return [];
+/** A QEMU that is not there is found before anything is made, the user's own too. */
+function missingQemu(config: DomainConfig, { qemu, host, paths }: HostFacts, why: string): Diagnostic[] {
+  const own = config.keys.device_model_override;
+  const there = own === null ? qemu.version !== null : paths[own]?.kind !== 'missing';
+  if (there) return [];
+  const packageName = host === 'embedded' ? 'qemu-system-x86' : 'qemu-system-xen';
   return [
     {
       severity: 'error',
       code: 'qemu-missing',
-      message: `no QEMU answers at ${binary}, and the domain needs one: ${why}`,
+      message: `no QEMU answers at ${own ?? qemu.path}, and the domain needs one: ${why}`,
+      ...place(config, 'device_model_override'),
       hint:
-        host === 'embedded'
-          ? 'install it: apt-get install qemu-system-x86'
-          : 'install it: apt-get install qemu-system-xen, or name one with device_model_override=',
+        own === null
+          ? `install it: apt-get install ${packageName}`
+          : 'correct device_model_override=, or leave it out for the QEMU that this host has',
     },
   ];
 }

@@ -1,11 +1,13 @@
 import type { DomainConfig } from '../config/domain.ts';
 import type { Disk } from '../disk/disk.ts';
 
-/** The paths of a configuration that facts are wanted about, each once: images, kernel, ramdisk, firmware. */
+/** The paths of a configuration that facts are wanted about, each once: images, kernel, ramdisk, firmware, QEMU. */
 export function pathsOf(config: DomainConfig): string[] {
-  const { kernel, ramdisk, firmware } = config.keys;
-  const files = [kernel, ramdisk, firmware?.startsWith('/') === true ? firmware : null];
-  return [...new Set([...files, ...config.disks.flatMap(({ disk }) => pathsOfDisk(disk))])].filter((path) => path !== null);
+  const { kernel, ramdisk, firmware, device_model_override: qemu } = config.keys;
+  const files = [kernel, ramdisk, firmware?.startsWith('/') === true ? firmware : null, qemu];
+  return [...new Set([...files, ...config.disks.flatMap(({ disk }) => pathsOfDisk(disk))])].filter(
+    (path) => path !== null,
+  );
 }
 
 /** The paths of one disk: its image, and the two that COLO adds. What a script or another domain resolves is no path. */
