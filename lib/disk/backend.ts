@@ -1,4 +1,4 @@
-import type { Diagnostic } from '../base/error.ts';
+import { XlError, type Diagnostic } from '../base/error.ts';
 import type { HostFacts, PathFacts } from '../base/facts.ts';
 import { t } from '../base/text.ts';
 import { isAtLeast } from '../base/version.ts';
@@ -13,6 +13,7 @@ import {
 import type { Disk, DiskBackend } from './disk.ts';
 import { imageProblems, isLocalPath, pathError } from './image-checks.ts';
 import { BLKTAP_RETURNED, judge, nameOf, type Ruling, type Subject } from './rules.ts';
+import { describeVdev } from './vdev.ts';
 
 /** libxl's order of trying (`libxl__device_disk_set_backend`): the first that fits serves the disk. */
 const TRIED_IN_ORDER = ['phy', 'qdisk', 'tap', 'standalone'] as const satisfies readonly DiskBackend[];
@@ -34,7 +35,7 @@ export function decideBackend(disk: Disk, facts: HostFacts, context: DecisionCon
   const subject = subjectOf(disk, facts, context);
   const wanted = wantedBackend(subject);
   const impossible = impossibleWish(subject, wanted);
-  const alternatives = weigh(subject, wanted, impossible !== null);
+  const alternatives = weigh(subject, wanted, impossible);
   const chosen = alternatives.find(({ verdict }) => verdict === 'chosen')?.backend ?? null;
   const problems = chosen === null ? [] : problemsOf(subject, chosen);
   const error =
@@ -119,7 +120,7 @@ function impossibleWish(subject: Subject, wanted: Wanted | null): Diagnostic | n
   ) {
     const newer = isAtLeast(subject.facts.xenVersion, BLKTAP_RETURNED);
     const message = `Backend for CD devices on HVM guests must be Qdisk${newer ? ' or Phy' : ''}`;
-    return refusal('disk-cdrom-backend', message, 'leave backendtype= out');
+    return refusal(WRONG_CDROM_BACKEND, message, 'leave backendtype= out');
   }
   const target = disk.pdevPath ?? '';
   if (disk.format === 'empty' && disk.isCdrom === 0) {
@@ -132,6 +133,8 @@ function impossibleWish(subject: Subject, wanted: Wanted | null): Diagnostic | n
   }
   return libxlStats(subject, wanted) ? pathError(subject) : null;
 }
+
+const WRONG_CDROM_BACKEND = 'disk-cdrom-backend';
 
 const refusal = (code: string, message: string, hint: string): Diagnostic => ({
   severity: 'error',
@@ -150,10 +153,10 @@ function libxlStats({ disk, context }: Subject, wanted: Wanted | null): boolean 
 }
 
 /** Every backend's own ruling, and from them and the wish the verdicts. */
-function weigh(subject: Subject, wanted: Wanted | null, impossible: boolean): Alternative[] {
-  const rulings = TRIED_IN_ORDER.map((backend) => ({ backend, ...rulingFor(subject, backend) }));
+function weigh(subject: Subject, wanted: Wanted | null, impossible: Diagnostic | null): Alternative[] {
+  const rulings = TRIED_IN_ORDER.map((backend) => ({ backend, ...rulingFor(subject, backend, impossible) }));
   const first = rulings.find(({ fits, backend }) => fits && (wanted === null || wanted.backend === backend));
-  const chosen = impossible ? null : (first?.backend ?? null);
+  const chosen = impossible === null ? first?.backend : undefined;
   return rulings.map(({ backend, fits, rule, reason }) => ({
     backend,
     deviceClass: DEVICE_CLASSES[backend],
@@ -163,12 +166,17 @@ function weigh(subject: Subject, wanted: Wanted | null, impossible: boolean): Al
   }));
 }
 
-function rulingFor(subject: Subject, backend: DiskBackend): Ruling {
+function rulingFor(subject: Subject, backend: DiskBackend, impossible: Diagnostic | null): Ruling {
   const ruling = judge(backend, subject);
+  if (!ruling.fits) return ruling;
   const { disk, context } = subject;
   const hvmCdrom = disk.isCdrom === 1 && context.domainType === 'hvm';
-  if (!ruling.fits || !hvmCdrom || servesHvmCdrom(subject, backend)) return ruling;
-  return { fits: false, rule: 'cdrom-hvm', reason: 'CD-ROM drives of HVM guests are not served by it' };
+  if (hvmCdrom && !servesHvmCdrom(subject, backend)) {
+    return { fits: false, rule: 'cdrom-hvm', reason: 'CD-ROM drives of HVM guests are not served by it' };
+  }
+  // A backend that nobody may ask for leaves the others possible; a disk that cannot be does not.
+  if (impossible === null || impossible.code === WRONG_CDROM_BACKEND) return ruling;
+  return { fits: false, rule: 'impossible', reason: impossible.message };
 }
 
 function noSuitable({ disk }: Subject, alternatives: readonly Alternative[]): Diagnostic {
@@ -200,7 +208,7 @@ function reasonOf(
 
 function problemsOf(subject: Subject, chosen: DiskBackend): Diagnostic[] {
   const { disk, facts, context } = subject;
-  const problems = [...coloProblems(subject), ...imageProblems(subject, chosen)];
+  const problems = [...nameProblems(disk), ...coloProblems(subject), ...imageProblems(subject, chosen)];
   const warn = (code: string, message: string, hint: string): void => {
     problems.push({ severity: 'warning', code, message, hint });
   };
@@ -219,6 +227,17 @@ function problemsOf(subject: Subject, chosen: DiskBackend): Diagnostic[] {
     warn('disk-script-missing', message, `scripts there: ${facts.tools.blockScripts.join(', ') || 'none'}`);
   }
   return problems;
+}
+
+/** libxl looks at the name only when it adds the device. */
+function nameProblems({ vdev }: Disk): Diagnostic[] {
+  try {
+    describeVdev(vdev ?? '');
+    return [];
+  } catch (error) {
+    if (!(error instanceof XlError)) throw error;
+    return [refusal(error.code, error.message, error.hint ?? '')];
+  }
 }
 
 const scriptOf = (disk: Disk, chosen: DiskBackend): string | null =>

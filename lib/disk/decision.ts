@@ -7,7 +7,10 @@ import type { DiskBackend, DiskFormat } from './disk.ts';
  * refused, in libxl's order of trying, so that nobody has to read a debug log to learn why it is not the other one.
  */
 export interface BackendDecision {
-  /** Null where nothing fits; then `error` says why. */
+  /**
+   * Null where nothing fits; then `error` says why. A choice beside an `error` is what libxl would go on with, although
+   * the disk will not work.
+   */
   readonly chosen: DiskBackend | null;
   /** The directory below `backend/` in xenstore; null where nothing fits. */
   readonly deviceClass: DeviceClass | null;
@@ -60,6 +63,7 @@ export type AlternativeRule =
   | 'version'
   | 'tools'
   | 'legacy-class'
+  | 'impossible'
   | 'fits';
 
 /** The directory below `backend/` of each backend. */

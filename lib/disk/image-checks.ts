@@ -15,6 +15,7 @@ const ERRNO_WORDS: Readonly<Record<string, string>> = {
   ELOOP: 'Too many levels of symbolic links',
   ENAMETOOLONG: 'File name too long',
   EIO: 'Input/output error',
+  ETIMEDOUT: 'Connection timed out',
 };
 
 /** libxl's error for a target that cannot be looked at, with what the system says and what to do. */

@@ -26,7 +26,7 @@ export const vdevToDevid = (vdev: string): Devid => describeVdev(vdev).devid;
 
 /** All that a disk's name says. Throws XlError `unknown-vdev`. */
 export function describeVdev(vdev: string): VdevInfo {
-  const info = numberedXvd(vdev) ?? bareNumber(vdev) ?? lettered(vdev);
+  const info = tryDescribeVdev(vdev);
   if (info === null) {
     throw new XlError('unknown-vdev', `Invalid or unsupported virtual disk identifier ${vdev}`, {
       hint: vdevHint(vdev),
