@@ -125,7 +125,8 @@ const withoutColourGuessing = {
 function writeCodeCache() {
   execFileSync(process.execPath, [join(root, 'scripts/code-cache.cjs'), join(dist, 'xl-main.cjs'), codeCache], {
     cwd: root,
-    stdio: ['ignore', 'ignore', 'inherit'],
+    // What the commands say is only of interest where one of them fails.
+    stdio: ['ignore', 'ignore', 'pipe'],
   });
 }
 

@@ -28,7 +28,7 @@ export function errorLines(error: unknown, style: Style): string[] {
   return [
     ...problems.flatMap((problem) => diagnosticLines(problem, style)),
     ...error.evidence.flatMap((found) => evidenceLines(found, colours)),
-    ...causeLines(error.cause, style),
+    ...causeLines(error, style),
   ];
 }
 
@@ -84,28 +84,25 @@ function evidenceLines({ title, lines }: Evidence, colours: Colours): string[] {
 /** How many causes deep an error is followed. */
 const DEEPEST_CAUSE = 8;
 
-function causeLines(cause: unknown, style: Style, depth = 1): string[] {
+/** The chain below an error; a cause that only says the same again is passed over. */
+function causeLines(error: Error, style: Style, depth = 1): string[] {
+  const { cause } = error;
   if (cause === undefined || cause === null || depth > DEEPEST_CAUSE) return [];
+  if (cause instanceof Error && cause.message === error.message) return causeLines(cause, style, depth + 1);
   const colours = coloursOf(style);
-  const { message, hint, evidence, next } = causeParts(cause);
+  const message = cause instanceof Error ? cause.message : typeof cause === 'string' ? cause : 'something unknown';
+  const { hint, evidence } = cause instanceof XlError ? cause : NOTHING_MORE;
   return [
     ...wrap(visible(message), style.width - 13).map((line, index) =>
       index === 0 ? `  ${colours.quiet('caused by')}  ${line}` : `             ${line}`,
     ),
     ...hintLines(hint, style),
     ...evidence.flatMap((found) => evidenceLines(found, colours)),
-    ...causeLines(next, style, depth + 1),
+    ...(cause instanceof Error ? causeLines(cause, style, depth + 1) : []),
   ];
 }
 
-function causeParts(cause: unknown): { message: string; hint?: string; evidence: readonly Evidence[]; next: unknown } {
-  if (cause instanceof XlError) {
-    const { message, hint, evidence } = cause;
-    return { message, evidence, next: cause.cause, ...(hint === undefined ? {} : { hint }) };
-  }
-  if (cause instanceof Error) return { message: cause.message, evidence: [], next: cause.cause };
-  return { message: String(cause), evidence: [], next: undefined };
-}
+const NOTHING_MORE = { hint: undefined, evidence: [] } as const;
 
 /** An error that nobody foresaw: either the system's, which has a number and speaks for itself, or a mistake of ours. */
 function unexpectedLines(error: unknown, style: Style): string[] {
