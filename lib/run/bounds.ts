@@ -4,6 +4,9 @@ import type { Clock } from './ports.ts';
 /** How long something that was told to stop may take to do so, in milliseconds. */
 const STOP_GRACE_MS = 5_000;
 
+/** Why what lost a race is told to stop. One for all: an abort without a reason makes an error each time. */
+export const OVER = new Error('it is over');
+
 /** The error of a run that the user broke off. 130 is what a shell shows for a command ended by Ctrl-C. */
 export const abortedError = (title: string): XlError =>
   new XlError('aborted', `${title}: broken off`, { exitCode: 130, hint: 'what had been done was taken back' });
@@ -32,7 +35,7 @@ export async function within<T>(
     if ((await first(running, clock.sleep(STOP_GRACE_MS, bound.signal))) === 'running') return await running;
     throw reason;
   } finally {
-    bound.abort();
+    bound.abort(OVER);
   }
 }
 

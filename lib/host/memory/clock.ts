@@ -5,6 +5,9 @@ interface Sleeper {
   readonly wake: () => void;
 }
 
+/** One for all: whoever breaks a sleep off knows why. */
+const BROKEN_OFF = new Error('the sleep was broken off');
+
 /**
  * A clock whose time passes only when nothing else happens: as soon as everybody sleeps, it jumps to the first who
  * is to wake. So bounds of minutes are tested in no time, and always in the same order.
@@ -31,13 +34,12 @@ export class VirtualClock implements Clock {
 
   sleep(ms: number, signal: AbortSignal): Promise<void> {
     return new Promise((resolve, reject) => {
-      const reason = (): Error => new Error('the sleep was broken off', { cause: signal.reason });
       if (signal.aborted) {
-        reject(reason());
+        reject(BROKEN_OFF);
         return;
       }
       const sleeper = { due: this.elapsed + ms, wake: () => this.end(sleeper, signal, breakOff, resolve) };
-      const breakOff = (): void => this.end(sleeper, signal, breakOff, () => reject(reason()));
+      const breakOff = (): void => this.end(sleeper, signal, breakOff, () => reject(BROKEN_OFF));
       signal.addEventListener('abort', breakOff, { once: true });
       this.sleepers.add(sleeper);
       this.tickLater();

@@ -28,6 +28,8 @@ export interface HostSnapshot {
 export interface MemoryHost {
   /** What plans run on: recorded, and failing where a fault was asked for. */
   readonly ports: Ports;
+  /** The same without records and faults: for what was there before. */
+  readonly bare: Ports;
   /** Every port call so far, the clock's aside. */
   readonly calls: readonly PortCall[];
   readonly store: MemoryStore;
@@ -51,7 +53,7 @@ export function memoryHost(options: MemoryHostOptions = {}): MemoryHost {
   const store = new MemoryStore();
   for (const path of ['/vm', '/libxl/0']) store.write(path, '');
   store.write('/local/domain/0/name', 'Domain-0');
-  const hypervisor = new MemoryHypervisor();
+  const hypervisor = new MemoryHypervisor((domid) => store.release(domid));
   const processes = new MemoryProcesses(store, clock, behaviour);
   const files = new MemoryFiles(clock, processes.logs);
   simulateBackends(store, clock, behaviour);
@@ -65,6 +67,7 @@ export function memoryHost(options: MemoryHostOptions = {}): MemoryHost {
   const bare: Ports = { hypervisor, store: store.port, processes, files, monitors, clock };
   return {
     ports: watchedPorts(bare, calls, options.fault ?? null, () => clock.busy()),
+    bare,
     calls,
     store,
     hypervisor,

@@ -20,6 +20,12 @@ export interface MemoryDomain {
 export class MemoryHypervisor implements Hypervisor {
   readonly domains = new Map<number, MemoryDomain>();
   private nextDomid = 1;
+  private readonly died: (domid: number) => void;
+
+  /** `died` hears of each domain that goes, as xenstored does by VIRQ_DOM_EXC. */
+  constructor(died: (domid: number) => void) {
+    this.died = died;
+  }
 
   async call(filled: FilledHypercall, signal: AbortSignal): Promise<Bindings> {
     await Promise.resolve();
@@ -29,7 +35,7 @@ export class MemoryHypervisor implements Hypervisor {
       case 'createdomain':
         return this.create(call);
       case 'destroydomain':
-        this.domains.delete(Number(call.domid));
+        if (this.domains.delete(Number(call.domid))) this.died(Number(call.domid));
         return {};
       case 'max_vcpus':
         this.domain(call.domid).maxVcpus = call.max;

@@ -42,6 +42,11 @@ export class MemoryStore {
     this.commit([removing(path)]);
   }
 
+  /** Forgets a domain that is gone, and tells those who watch for it. */
+  release(domid: number): void {
+    if (this.introduced.delete(domid)) this.notify('@releaseDomain');
+  }
+
   /** Paths of all nodes, in order. */
   paths(): string[] {
     return [...this.nodes.keys()].sort();
@@ -74,8 +79,7 @@ export class MemoryStore {
       },
       release: async (domid) => {
         await Promise.resolve();
-        this.introduced.delete(domid);
-        this.notify('@releaseDomain');
+        this.release(domid);
       },
     };
   }

@@ -1,4 +1,5 @@
 import { XlError } from '../../base/error.ts';
+import { OVER } from '../bounds.ts';
 import type { ActionContext } from '../context.ts';
 
 /** After so long a wait tells the user what it waits for, in milliseconds. */
@@ -54,7 +55,7 @@ export async function watchNode(watch: NodeWatch, context: ActionContext): Promi
     context.signal.throwIfAborted();
     throw error;
   } finally {
-    over.abort();
+    over.abort(OVER);
   }
 }
 
