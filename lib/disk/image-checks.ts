@@ -49,7 +49,7 @@ export function imageProblems(subject: Subject, chosen: DiskBackend): Diagnostic
   if (path.kind === 'missing') return [pathError(subject)].filter((problem) => problem !== null);
   return [
     ...accessProblems(subject, path),
-    ...(path.kind === 'file' && facts.host === 'xen' ? relativePathProblems(disk) : []),
+    ...(path.kind === 'file' && facts.directory === undefined ? relativePathProblems(disk) : []),
     ...formatProblems(subject, path),
     ...backingProblems(subject, path),
   ];

@@ -29,13 +29,14 @@ export interface GatherOptions {
 /** Looks at a host: its QEMU, its tools, its domains and the paths, all at once. */
 export async function gatherFacts(description: HostDescription, options: GatherOptions): Promise<HostFacts> {
   const { dirs, qemu } = description;
+  const directory = options.directory ?? process.cwd();
   const [version, paths, tools, domains] = await Promise.all([
     qemuVersion(qemu.path, `${dirs.state}/qemu-version.json`),
-    pathFacts(options.paths, options.directory ?? process.cwd()),
+    pathFacts(options.paths, directory),
     toolFacts(dirs.scripts),
     options.store === null ? [DOM0] : domainFacts(options.store),
   ]);
-  return { schema: 1, ...description, qemu: { ...qemu, version }, domains, paths, tools, assumed: [] };
+  return { schema: 1, ...description, qemu: { ...qemu, version }, domains, directory, paths, tools, assumed: [] };
 }
 
 export interface AssumeOptions {
@@ -48,8 +49,12 @@ export interface AssumeOptions {
  * Facts for planning for a Xen host where there is none: Debian 12's Xen unless told otherwise, each guess listed in
  * `assumed`. What the paths are is really looked up.
  */
-export async function assumedFacts({ paths, directory, assumptions }: AssumeOptions): Promise<HostFacts> {
-  return { ...assumedHost(assumptions), paths: await pathFacts(paths, directory ?? process.cwd()) };
+export async function assumedFacts({
+  paths,
+  directory = process.cwd(),
+  assumptions,
+}: AssumeOptions): Promise<HostFacts> {
+  return { ...assumedHost(assumptions), directory, paths: await pathFacts(paths, directory) };
 }
 
 /** Facts from a file, over which assumptions still go; paths that the file does not know are looked up. */

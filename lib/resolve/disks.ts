@@ -1,3 +1,4 @@
+import { join } from 'node:path/posix';
 import type { Diagnostic, Where } from '../base/error.ts';
 import type { HostFacts } from '../base/facts.ts';
 import { hole, type Text } from '../base/text.ts';
@@ -43,12 +44,15 @@ export function resolveDisk(
   const vdev = disk.vdev === null ? null : tryDescribeVdev(disk.vdev);
   if (vdev === null) return { value: null, diagnostics: [unknownVdev(disk, where)] };
   const backend = backendDomain(disk.backendDomname, facts, where);
-  const decision = decideBackend(disk, facts, {
-    domainType: owner.type,
-    hotplug: owner.hotplug,
-    backendDomid: backend.value,
-    domid: owner.domid,
-  });
+  const decision = withWholePath(
+    decideBackend(disk, facts, {
+      domainType: owner.type,
+      hotplug: owner.hotplug,
+      backendDomid: backend.value,
+      domid: owner.domid,
+    }),
+    facts,
+  );
   const diagnostics = [
     ...backend.diagnostics,
     ...decision.warnings.map((warning) => ({ where, ...warning })),
@@ -56,6 +60,17 @@ export function resolveDisk(
   ];
   const vbd = vbdOf(disk, vdev.devid, decision, facts, owner);
   return { value: vbd === null ? null : { vbd, decision, spec, where }, diagnostics };
+}
+
+/**
+ * libxl writes a relative target as it was typed, so a guest that reboots looks for it in another directory. Where the
+ * directory is known we write the whole path.
+ */
+function withWholePath(decision: BackendDecision, { directory, paths }: HostFacts): BackendDecision {
+  const { pdevPath } = decision;
+  const found = pdevPath === null ? undefined : paths[pdevPath];
+  const relative = found !== undefined && found.kind !== 'missing' && pdevPath?.startsWith('/') === false;
+  return relative && directory !== undefined ? { ...decision, pdevPath: join(directory, pdevPath) } : decision;
 }
 
 function vbdOf(disk: Disk, devid: number, decision: BackendDecision, facts: HostFacts, owner: DiskOwner): Vbd | null {
