@@ -71,7 +71,8 @@ describe('a path', () => {
     try {
       execFileSync('qemu-img', ['create', '-q', '-f', 'raw', `${directory}/base`, '1M']);
     } catch {
-      console.log('skipped: qemu-img is not installed (Debian: qemu-utils)'); return;
+      console.log('skipped: qemu-img is not installed (Debian: qemu-utils)');
+      return;
     }
     execFileSync('qemu-img', ['create', '-q', '-f', 'qcow2', '-b', 'base', '-F', 'raw', `${directory}/top`]);
     const before = await pathFacts(['top'], directory);
