@@ -59,7 +59,7 @@ export function decideBackend(disk: Disk, facts: HostFacts, context: DecisionCon
     specification: subject.specification,
     transport: subject.specification === 'virtio' ? 'mmio' : 'unknown',
     grantUsage: grantUsage(subject),
-    warnings: problems.filter(({ severity }) => severity !== 'error'),
+    warnings: problems.filter((problem) => problem !== error),
     error,
   };
 }

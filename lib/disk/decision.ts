@@ -32,6 +32,7 @@ export interface BackendDecision {
   readonly transport: 'unknown' | 'mmio';
   /** Only virtio disks have it; null for the others. */
   readonly grantUsage: boolean | null;
+  /** All there is to remark, further errors than the first too. */
   readonly warnings: readonly Diagnostic[];
   readonly error: Diagnostic | null;
 }

@@ -405,6 +405,11 @@ describe('what libxl lets pass and what then does not work', () => {
     expect(decision.error).toBeNull();
   });
 
+  it('all in one go', () => {
+    const { error, warnings } = decide('/kept,raw,vda,w,backendtype=qdisk');
+    expect([error, ...warnings].map((problem) => problem?.code)).toEqual(['unknown-vdev', 'disk-image-read-only']);
+  });
+
   it('does not tell a user to follow a header that a guest may have written', () => {
     const [warning] = decide('/q.qcow2,raw,xvda,w').warnings;
     expect(warning).toMatchObject({ message: 'declared raw but the file is qcow2: /q.qcow2' });
