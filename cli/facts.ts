@@ -38,7 +38,7 @@ export async function factsForPlan(
   const assumptions = parseAssumptions(assume);
   const options: AssumeOptions = { paths, assumptions };
   const { bindings } = assumptions;
-  if (file !== undefined) return { facts: await completeFacts(await readFactsFile(file), options), bindings };
+  if (file !== undefined) return { facts: await completeFacts(readFactsFile(file), options), bindings };
   if (chooseHost(context).kind === 'xen') return { facts: await assumedFacts(options), bindings };
   // Loaded here: who plans for Xen needs no sockets.
   const { embeddedFacts } = await import('./embedded.ts');
@@ -49,10 +49,10 @@ export async function factsForPlan(
 export const gatherPaths = (paths: readonly string[]): Promise<Record<string, PathFacts>> =>
   pathFacts(paths, process.cwd());
 
-async function readFactsFile(file: string): Promise<HostFacts> {
+function readFactsFile(file: string): HostFacts {
   let bytes: Uint8Array;
   try {
-    bytes = await readInput(file);
+    bytes = readInput(file);
   } catch (error) {
     throw new XlError('facts-unreadable', `cannot read the facts in ${file}: ${systemReason(error)}`, { cause: error });
   }

@@ -17,17 +17,17 @@ export interface ConfigSource {
 }
 
 /** Reads and decodes a configuration. Throws an XlError with all that is wrong with it, in order of position. */
-export async function readConfig({ file, overrides, strict }: ConfigSource): Promise<Decoded> {
-  const parsed = parseConfig(await readFile(file), { source: file, overrides });
+export function readConfig({ file, overrides, strict }: ConfigSource): Decoded {
+  const parsed = parseConfig(readFile(file), { source: file, overrides });
   const { config, diagnostics } = decodeDomain(parsed, { source: file });
   const all = [...parsed.warnings, ...diagnostics];
   if (strict) refuseWarnings(all);
   return { config, diagnostics: all };
 }
 
-async function readFile(file: string): Promise<Uint8Array> {
+function readFile(file: string): Uint8Array {
   try {
-    return await readInput(file);
+    return readInput(file);
   } catch (error) {
     if (error instanceof XlError) throw error;
     throw new XlError('config-unreadable', `Failed to read config file: ${file}: ${systemReason(error)}`, {

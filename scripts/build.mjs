@@ -75,7 +75,6 @@ async function bundle() {
       outfile: 'dist/xl-main.cjs',
       format: 'cjs',
       minify: true,
-      keepNames: true,
       // One function, as start.cjs calls it: CommonJS made by hand, so that V8 gets the same text with and without cache.
       banner: { js: '(function (exports, require, module, __filename, __dirname) {' + IMPORT_META },
       define: { 'import.meta.url': 'importMetaUrl' },

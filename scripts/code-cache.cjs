@@ -11,8 +11,6 @@ const COMMAND_LINES = [
   ['help'],
   ['help', 'create'],
   ['--host', 'xen', 'create', '--dry-run', 'examples/hello-pvh.cfg'],
-  ['--host', 'xen', 'create', '--format', 'qemu', 'examples/hello-hvm.cfg'],
-  ['--host', 'xen', 'disk', 'explain', '/dev/null,raw,xvda,r'],
 ];
 
 const script = new vm.Script(fs.readFileSync(file, 'latin1'), { filename: file });

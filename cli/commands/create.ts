@@ -18,7 +18,7 @@ export const run: RunOf<'create'> = async (context, { options, words }) => {
   const { file, overrides } = sources(options.defconfig, words);
   const intent = intentOf(context, options);
   if (!options.quiet && !global.json) terminal.err(`Parsing config from ${file}\n`);
-  const { config, diagnostics } = await readConfig({ file, overrides, strict: options.strict });
+  const { config, diagnostics } = readConfig({ file, overrides, strict: options.strict });
   if (!options.quiet) printDiagnostics(diagnostics, terminal);
 
   if (intent.kind === 'run') {
