@@ -1,9 +1,10 @@
-import { close, createReadStream, createWriteStream, open } from 'node:fs';
+import { close, open, read, write } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { createConnection } from 'node:net';
 import { Duplex } from 'node:stream';
 import { promisify } from 'node:util';
 import { errnoOf, XlError } from '../base/error.ts';
+import { encodePacket, MessageType } from './codec.ts';
 
 /** Where libxenstore looks, in its order: the socket of the daemon, then the kernel's devices. */
 export function xenstorePaths(env: Readonly<NodeJS.ProcessEnv>): string[] {
@@ -47,7 +48,7 @@ export async function dialFirst(
 
 async function dial(path: string, signal?: AbortSignal): Promise<Duplex> {
   const status = await stat(path);
-  return status.isSocket() ? dialSocket(path, signal) : openDevice(path);
+  return status.isSocket() ? dialSocket(path, signal) : new DeviceStream(await promisify(open)(path, 'r+'));
 }
 
 function dialSocket(path: string, signal?: AbortSignal): Promise<Duplex> {
@@ -70,12 +71,49 @@ function dialSocket(path: string, signal?: AbortSignal): Promise<Duplex> {
   });
 }
 
-/** The kernel's xenbus device speaks the same messages through read and write (drivers/xen/xenbus/xenbus_dev_frontend.c). */
-async function openDevice(path: string): Promise<Duplex> {
-  const fd = await promisify(open)(path, 'r+');
-  const readable = createReadStream(path, { fd, autoClose: false });
-  const writable = createWriteStream(path, { fd, autoClose: false });
-  const device = Duplex.from({ readable, writable });
-  device.once('close', () => close(fd));
-  return device;
+/**
+ * The kernel's xenbus device speaks the same messages through read and write (drivers/xen/xenbus/xenbus_dev_frontend.c).
+ * A read waits in the kernel for as long as nothing comes, and Node cannot take it back: so the last thing that is done
+ * is a request whose answer ends it.
+ */
+class DeviceStream extends Duplex {
+  readonly #fd: number;
+  #reading = false;
+  #closed: (() => void) | undefined;
+
+  constructor(fd: number) {
+    super();
+    this.#fd = fd;
+  }
+
+  override _read(): void {
+    this.#reading = true;
+    read(this.#fd, Buffer.allocUnsafe(READ_BYTES), 0, READ_BYTES, null, (error, length, buffer) => {
+      this.#reading = false;
+      if (this.#closed !== undefined) this.#closed();
+      else if (error === null) this.push(length === 0 ? null : buffer.subarray(0, length));
+      else this.destroy(error);
+    });
+  }
+
+  override _write(chunk: Buffer, _encoding: BufferEncoding, done: (error: Error | null) => void): void {
+    write(this.#fd, chunk, 0, chunk.length, null, (error, length) => {
+      if (error !== null || length === chunk.length) done(error);
+      else this._write(chunk.subarray(length), _encoding, done);
+    });
+  }
+
+  override _destroy(error: Error | null, done: (error: Error | null) => void): void {
+    this.#closed = () => close(this.#fd, (failure) => done(error ?? failure ?? null));
+    if (!this.#reading) this.#closed();
+    else write(this.#fd, LAST_REQUEST, 0, LAST_REQUEST.length, null, () => undefined);
+  }
 }
+
+const READ_BYTES = 64 * 1024;
+const LAST_REQUEST = encodePacket({
+  type: MessageType.GET_DOMAIN_PATH,
+  requestId: 0xffff_ffff,
+  transactionId: 0,
+  payload: Buffer.from('0\0'),
+});

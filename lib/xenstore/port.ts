@@ -20,7 +20,10 @@ export function storePort(client: XenstoreClient) {
     watch: (path: string, options: { signal: AbortSignal }): AsyncIterable<string> =>
       changedPaths(client.watch(path, options)),
     introduce: (domid: number, gfn: bigint, port: number): Promise<void> => client.introduce(domid, gfn, port),
-    release: (domid: number): Promise<void> => client.release(domid),
+    /** A domain that xenstored does not know (any more) is released. */
+    release: async (domid: number): Promise<void> => {
+      await orNull(client.release(domid));
+    },
   };
 }
 

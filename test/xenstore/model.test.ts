@@ -55,11 +55,12 @@ async function ask(view: XenstoreView, step: Operation): Promise<unknown> {
       case 'directory':
         return (await view.directory(step[1])).sort();
       case 'write':
-        return (await view.write(step[1], step[2]), 'done');
+        await view.write(step[1], step[2]);
+        return 'done';
       case 'mkdir':
-        return (await view.mkdir(step[1]), 'done');
       case 'rm':
-        return (await view.rm(step[1]), 'done');
+        await view[step[0]](step[1]);
+        return 'done';
     }
   } catch (error) {
     return (error as { code: string }).code;

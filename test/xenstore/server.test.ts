@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { lstat, mkdir, rename, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
@@ -173,6 +174,19 @@ describe('finding the store', () => {
     expect(peer).toBe(path);
     socket.destroy();
     await server.close();
+  });
+
+  test('a device is read and written as a stream, and closing it does not wait for a message that never comes', async () => {
+    // A FIFO opened for both gives back what is written to it: the answer to a READ is then its own path.
+    execFileSync('mkfifo', [path]);
+    const client = await XenstoreClient.connect({ path });
+    expect(await client.readText('/a')).toBe('/a\0');
+    const { socket } = await dialFirst([path]);
+    const closed = new Promise((resolve) => socket.once('close', resolve));
+    socket.resume();
+    socket.destroy();
+    await closed;
+    client.close();
   });
 
   test('an aborted attempt ends with the signal’s reason', async () => {

@@ -83,6 +83,14 @@ describe('transactions', () => {
     expect(ask(domain, 'DIRECTORY', ['/g'])).toEqual([]);
   });
 
+  test('a node that would grow too big spoils a guest’s, though the node stays as it was', () => {
+    const domain = guest(5, '/g');
+    const id = start(domain);
+    expect(ask(domain, 'WRITE', ['/g', 'v'.repeat(3000)], id)).toBe('ENOSPC');
+    expect(ask(domain, 'READ', ['/g'], id)).toEqual(['']);
+    expect(ask(domain, 'TRANSACTION_END', ['T'], id)).toBe('ENOMEM');
+  });
+
   test('nodes made for a domain that dies before the commit are not left without an owner', () => {
     const alive = new Set([0, 5]);
     core = new StoreServerCore({ domainExists: (domid) => alive.has(domid) });

@@ -131,6 +131,7 @@ export class StoreServerCore {
         if (transaction === undefined) this.fire(change);
         else transaction.remember(change);
       },
+      doom: () => transaction?.doom(),
     };
   }
 

@@ -28,6 +28,8 @@ export interface Context {
   readonly owned: (domid: number) => number;
   /** Called while the change is made: for a removed node just before it goes. */
   readonly changed: (change: Change) => void;
+  /** Called where a node would grow too big: a transaction cannot commit any more, as in C xenstored. */
+  readonly doom: () => void;
 }
 
 /** Throws the refusal that the wire carries as this name. */
@@ -142,8 +144,12 @@ function create(context: Context, path: string, value: Buffer): void {
 
 /** Puts all or nothing: who has a quota must keep every node small enough. */
 function put(context: Context, nodes: readonly (readonly [path: string, content: NodeContent])[]): void {
-  if (!isPrivileged(context.caller)) {
-    for (const [path, content] of nodes) if (nodeBytes(content) >= context.quota.nodeBytes) refuse('ENOSPC', path);
+  const tooBig = isPrivileged(context.caller)
+    ? undefined
+    : nodes.find(([, content]) => nodeBytes(content) >= context.quota.nodeBytes);
+  if (tooBig !== undefined) {
+    context.doom();
+    refuse('ENOSPC', tooBig[0]);
   }
   for (const [path, content] of nodes) context.nodes.put(path, content);
 }

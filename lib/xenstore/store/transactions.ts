@@ -61,6 +61,11 @@ export class Transaction implements Nodes {
     this.#touch(change.path).change = change;
   }
 
+  /** A request met a limit: the commit will be ENOMEM. */
+  doom(): void {
+    this.#doomed = true;
+  }
+
   /** Puts all into the tree, or nothing. */
   commit(limits: CommitLimits): Commit {
     if (this.#doomed) return { refusal: 'ENOMEM' };
@@ -80,7 +85,7 @@ export class Transaction implements Nodes {
     const known = this.#touched.get(path);
     if (known !== undefined) return known;
     if (this.#touched.size >= this.#limit) {
-      this.#doomed = true;
+      this.doom();
       refuse('ENOSPC', path);
     }
     const found = this.#tree.get(path);
