@@ -24,6 +24,7 @@ export interface Style {
 }
 
 const WIDTH_OF_PIPES = 100;
+const WIDTH_OF_TERMINALS = 80;
 const NARROWEST = 40;
 
 /** Exit status of a C program whose reader has gone (SIGPIPE), as shells count it. */
@@ -88,6 +89,9 @@ function endWithReader(error: unknown): never {
   process.exit(errnoOf(error) === 'EPIPE' ? EXIT_SIGPIPE : 1);
 }
 
+/** A pseudo-terminal whose size nobody has set says 0. */
+const columnsOf = ({ columns = 0 }: Screen): number => (columns > 0 ? columns : WIDTH_OF_TERMINALS);
+
 interface Screen {
   readonly isTTY?: boolean;
   readonly columns?: number;
@@ -98,7 +102,7 @@ export function styleOf(stream: Screen, environment: Readonly<Record<string, str
   const terminal = stream.isTTY === true && environment.TERM !== 'dumb';
   return {
     colour: colourOf(terminal, environment),
-    width: stream.isTTY === true ? Math.max(NARROWEST, stream.columns ?? 80) : WIDTH_OF_PIPES,
+    width: stream.isTTY === true ? Math.max(NARROWEST, columnsOf(stream)) : WIDTH_OF_PIPES,
     live: terminal,
     unicode: /utf-?8/i.test(environment.LC_ALL ?? environment.LC_CTYPE ?? environment.LANG ?? ''),
   };

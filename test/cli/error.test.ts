@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { diagnosticLines, errorLines, printError } from '../../cli/print/error.ts';
 import { XlError } from '../../lib/base/error.ts';
-import { plainStyle, recordingTerminal } from './terminal.ts';
+import { plainStyle, recordingTerminal } from './recording-terminal.ts';
 
 const where = { source: 'web.cfg', line: 3, column: 9, length: 7, text: 'disk = [phy:/x,xvda,q]' };
 

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { main } from '../../cli/main.ts';
-import { recordingTerminal } from './terminal.ts';
+import { recordingTerminal } from './recording-terminal.ts';
 
 let directory: string;
 beforeAll(() => {

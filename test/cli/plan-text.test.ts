@@ -3,7 +3,7 @@ import { planLines, stepHead } from '../../cli/print/plan-text.ts';
 import { planData } from '../../cli/print/plan-data.ts';
 import { hole, t } from '../../lib/base/text.ts';
 import type { Plan, Step } from '../../lib/plan/step.ts';
-import { plainStyle } from './terminal.ts';
+import { plainStyle } from './recording-terminal.ts';
 
 const step = (id: string, needs: string[], more: Partial<Step> = {}): Step => ({
   id,

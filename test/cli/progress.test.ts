@@ -3,7 +3,7 @@ import { progress } from '../../cli/print/progress.ts';
 import { timingLines } from '../../cli/print/timing.ts';
 import { XlError } from '../../lib/base/error.ts';
 import type { Plan } from '../../lib/plan/step.ts';
-import { plainStyle, recordingTerminal } from './terminal.ts';
+import { plainStyle, recordingTerminal } from './recording-terminal.ts';
 
 const plan: Plan = {
   title: 'test',
@@ -62,9 +62,9 @@ describe('progress', () => {
 /** What a terminal shows after the only two sequences that are used: cursor up, erase below. */
 function screen(output: string): string[] {
   let lines = [''];
-  // eslint-disable-next-line no-control-regex -- the sequences begin with ESC
+   
   for (const piece of output.split(/(\u001b\[\d*[AJ])/)) {
-    // eslint-disable-next-line no-control-regex -- the sequences begin with ESC
+     
     const up = /^\u001b\[(\d+)A$/.exec(piece);
     if (up !== null) lines = [...lines.slice(0, lines.length - 1 - Number(up[1])), ''];
     else if (!piece.startsWith('\u001b')) {
