@@ -1,7 +1,7 @@
 import type { Diagnostic, Where } from '../base/error.ts';
 import type { HostFacts, PathFacts } from '../base/facts.ts';
 import type { Disk } from './disk.ts';
-import { tryDescribeVdev, type VdevInfo } from './vdev.ts';
+import { tryDescribeVdev } from './vdev.ts';
 
 /** A disk beside others, and where the user wrote it. */
 export interface PlacedDisk {
@@ -9,82 +9,50 @@ export interface PlacedDisk {
   readonly where?: Where;
 }
 
-export interface CrossCheckContext {
-  readonly domainType: 'pv' | 'pvh' | 'hvm';
-  readonly hdtype: 'ide' | 'ahci';
-}
+type Facts = Pick<HostFacts, 'paths' | 'domains'>;
 
 /**
- * What no disk shows by itself: two that are one device, two in one place of the emulated machine, and an image that
- * somebody else writes to. libxl looks for none of these when it makes a domain. Each is said of the later disk.
+ * What no disk shows by itself: two that are one device, and an image that somebody else writes to. libxl looks for
+ * neither when it makes a domain. Each is said of the later disk. (Two disks in one place of the emulated machine are
+ * lib/qemu/limits.ts's to find.)
  */
-export function crossCheckDisks(
-  disks: readonly PlacedDisk[],
-  facts: Pick<HostFacts, 'paths' | 'domains'>,
-  context: CrossCheckContext,
-): Diagnostic[] {
-  return disks.flatMap((placed, index) => {
-    const before = disks.slice(0, index);
-    const twin = before.find((other) => sameDevice(placed.disk, other.disk));
+export function crossCheckDisks(disks: readonly PlacedDisk[], facts: Facts): Diagnostic[] {
+  const uses = usesByImage(facts);
+  const devices = new Map<number, Disk>();
+  const images = new Map<string, { first: Disk; writer: Disk | null }>();
+  return disks.flatMap(({ disk, where }) => {
+    const image = imageOf(disk, facts);
     const found = [
-      ...(twin === undefined ? emulatedTwice(placed, before, context) : [oneDevice(placed, twin)]),
-      ...sharedWithin(placed, before, facts),
-      ...sharedWithDomains(placed, facts),
+      ...sameDevice(disk, devices),
+      ...(image === null
+        ? []
+        : [...sharedWithin(disk, image, images), ...sharedWithDomains(disk, uses.get(image) ?? [])]),
     ];
-    return found.map((diagnostic) =>
-      placed.where === undefined ? diagnostic : { ...diagnostic, where: placed.where },
-    );
+    return found.map((diagnostic) => (where === undefined ? diagnostic : { ...diagnostic, where }));
   });
 }
 
-const describe = ({ vdev }: Disk): VdevInfo | null => (vdev === null ? null : tryDescribeVdev(vdev));
-
-function sameDevice(one: Disk, other: Disk): boolean {
-  const info = describe(one);
-  return info !== null && info.devid === describe(other)?.devid;
-}
-
-function oneDevice({ disk }: PlacedDisk, { disk: other }: PlacedDisk): Diagnostic {
-  const number = describe(disk)?.devid ?? '';
-  return {
-    severity: 'error',
-    code: 'duplicate-device',
-    message: `${disk.vdev ?? ''} and ${other.vdev ?? ''} are one device, number ${number}`,
-    hint: 'give one of them another name; with xl the later one silently replaces the other',
-  };
-}
-
-/** The machine of an HVM guest shows xvda as hda too, so that one can boot from it. */
-function emulatedTwice(
-  { disk }: PlacedDisk,
-  before: readonly PlacedDisk[],
-  { domainType, hdtype }: CrossCheckContext,
-): Diagnostic[] {
-  const place = domainType === 'hvm' ? emulatedPlace(disk, hdtype) : null;
-  const other = before.find((candidate) => place !== null && emulatedPlace(candidate.disk, hdtype) === place)?.disk;
-  if (place === null || other === undefined) return [];
+/** `devices` are the disks before this one by their numbers; the disk joins them. */
+function sameDevice(disk: Disk, devices: Map<number, Disk>): Diagnostic[] {
+  const devid = disk.vdev === null ? undefined : tryDescribeVdev(disk.vdev)?.devid;
+  if (devid === undefined) return [];
+  const other = devices.get(devid);
+  if (other === undefined) {
+    devices.set(devid, disk);
+    return [];
+  }
   return [
     {
       severity: 'error',
-      code: 'emulated-slot-taken',
-      message: `${disk.vdev ?? ''} and ${other.vdev ?? ''} would both be ${place} of the emulated machine`,
-      hint: 'give one of them another letter: hda and xvda, hdb and xvdb … share a place',
+      code: 'duplicate-device',
+      message: `${disk.vdev ?? ''} and ${other.vdev ?? ''} are one device, number ${devid}`,
+      hint: 'give one of them another name; with xl the later one silently replaces the other',
     },
   ];
 }
 
-/** Where libxl puts a disk (`libxl_dm.c`), for people; null for one that only PV drivers see. */
-function emulatedPlace(disk: Disk, hdtype: CrossCheckContext['hdtype']): string | null {
-  const info = describe(disk);
-  const index = info?.disk ?? null;
-  if (info === null || index === null || disk.specification === 'virtio') return null;
-  if (disk.isCdrom === 0 && info.family === 'sd') return `SCSI id ${index}`;
-  if (disk.isCdrom === 0 && hdtype === 'ahci' && index < 6) return `AHCI port ${index}`;
-  return index < 4 ? `IDE bus ${Math.floor(index / 2)} unit ${index % 2}` : null;
-}
-
 /** The file or device below a disk, by identity; null where it is not ours to see. */
-function imageOf(disk: Disk, { paths }: Pick<HostFacts, 'paths'>): string | null {
+function imageOf(disk: Disk, { paths }: Facts): string | null {
   const { pdevPath, script, backendDomname } = disk;
   if (pdevPath === null || pdevPath === '' || script !== null || backendDomname !== null) return null;
   return identityOf(pdevPath, paths);
@@ -97,36 +65,59 @@ function identityOf(path: string, paths: HostFacts['paths']): string {
   return facts.device === undefined ? facts.identity : `device ${facts.device}`;
 }
 
+/** `images` are those of the disks before this one, each with its first user and its first writer; the disk joins them. */
 function sharedWithin(
-  { disk }: PlacedDisk,
-  before: readonly PlacedDisk[],
-  facts: Pick<HostFacts, 'paths'>,
+  disk: Disk,
+  image: string,
+  images: Map<string, { first: Disk; writer: Disk | null }>,
 ): Diagnostic[] {
-  const image = imageOf(disk, facts);
-  if (image === null) return [];
-  const other = before.find(
-    (candidate) => imageOf(candidate.disk, facts) === image && disk.readwrite + candidate.disk.readwrite > 0,
-  )?.disk;
-  if (other === undefined) return [];
-  const what = disk.readwrite + other.readwrite === 2 ? 'both write to' : 'share, and one of them writes to,';
+  const writes = disk.readwrite === 1;
+  const known = images.get(image);
+  if (known === undefined) {
+    images.set(image, { first: disk, writer: writes ? disk : null });
+    return [];
+  }
+  const other = writes ? known.first : known.writer;
+  if (writes) known.writer ??= disk;
+  if (other === null) return [];
+  const what = writes && other.readwrite === 1 ? 'both write to' : 'share, and one of them writes to,';
   const message = `${disk.vdev ?? ''} and ${other.vdev ?? ''} ${what} ${disk.pdevPath ?? ''}`;
   return [shared(message, disk.backend === 'qdisk' && other.backend === 'qdisk')];
 }
 
-/** Of the domains that run: a writer may have nobody beside it, a reader no writer (the `block` script's rule). */
-function sharedWithDomains({ disk }: PlacedDisk, facts: Pick<HostFacts, 'paths' | 'domains'>): Diagnostic[] {
-  const image = imageOf(disk, facts);
-  if (image === null) return [];
-  return facts.domains.flatMap(({ domid, name, images }) => {
-    const use = images.find(
-      ({ path, mode }) => identityOf(path, facts.paths) === image && (mode === 'w' || disk.readwrite === 1),
-    );
-    if (use === undefined) return [];
-    const who = name === null ? `domain ${domid}` : `domain ${name}`;
-    const how = use.mode === 'w' ? 'writes to' : 'reads';
-    const message = `${who} ${how} ${disk.pdevPath ?? ''} as its ${use.vdev}, and ${disk.vdev ?? ''} ${disk.readwrite === 1 ? 'would write to it' : 'would read it'}`;
-    return [shared(message, disk.backend === 'qdisk')];
-  });
+/** Somebody else's use of an image. */
+interface Use {
+  readonly domid: number;
+  readonly name: string | null;
+  readonly vdev: string;
+  readonly mode: 'r' | 'w';
+}
+
+function usesByImage({ domains, paths }: Facts): ReadonlyMap<string, readonly Use[]> {
+  const uses = new Map<string, Use[]>();
+  for (const { domid, name, images } of domains) {
+    for (const { path, vdev, mode } of images) {
+      const image = identityOf(path, paths);
+      const list = uses.get(image) ?? [];
+      list.push({ domid, name, vdev, mode });
+      uses.set(image, list);
+    }
+  }
+  return uses;
+}
+
+/** Of each domain that runs: a writer may have nobody beside it, a reader no writer (the `block` script's rule). */
+function sharedWithDomains(disk: Disk, uses: readonly Use[]): Diagnostic[] {
+  const clashes = uses.filter(({ mode }) => mode === 'w' || disk.readwrite === 1);
+  return clashes
+    .filter(({ domid }, index) => clashes.findIndex((other) => other.domid === domid) === index)
+    .map(({ domid, name, vdev, mode }) => {
+      const who = name === null ? `domain ${domid}` : `domain ${name}`;
+      const how = mode === 'w' ? 'writes to' : 'reads';
+      const would = disk.readwrite === 1 ? 'would write to it' : 'would read it';
+      const message = `${who} ${how} ${disk.pdevPath ?? ''} as its ${vdev}, and ${disk.vdev ?? ''} ${would}`;
+      return shared(message, disk.backend === 'qdisk');
+    });
 }
 
 function shared(message: string, meant: boolean): Diagnostic {

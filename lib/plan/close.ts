@@ -73,7 +73,8 @@ function waitForClosed(device: RunningDevice, name: string, { mode }: CloseOptio
       kind: 'wait',
       path: t`${device.backend}/state`,
       until: { oneOf: [XenbusState.Closed], orGone: true },
-      failOn: [],
+      // A backend that goes back to Connected has refused (the embedded host's, of a disk that is part of the machine).
+      failOn: mode === 'ask' ? [XenbusState.Connected] : [],
       timeoutMs: CLOSE_TIMEOUT_MS,
       subject: `the backend of ${name} to close`,
       evidence: [t`${device.backend}/state`, t`${device.frontend}/state`, t`${device.backend}/hotplug-error`],

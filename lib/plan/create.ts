@@ -187,7 +187,10 @@ function buildMemory(domain: Resolved): Step {
 
 function buildWords({ facts, type, kernel, firmware }: Resolved): Pick<Step, 'title' | 'why'> {
   if (facts.host === 'embedded') {
-    return { title: 'note what the machine boots', why: 'the embedded host needs no guest memory built: QEMU loads it' };
+    return {
+      title: 'note what the machine boots',
+      why: 'the embedded host needs no guest memory built: QEMU loads it',
+    };
   }
   if (type === 'hvm') {
     return { title: `load ${firmware ?? 'hvmloader'}`, why: 'it prepares the emulated PC and starts its BIOS' };

@@ -18,6 +18,7 @@ export function planDestroy(domain: RunningDomain, facts: Pick<HostFacts, 'host'
       : closeSteps(device, { domid: domain.domid, host: facts.host, dirs: facts.dirs, mode: 'force', after: stopped }),
   );
   const gone = [...stopped, ...devices.map((steps) => steps.at(-1)!.id)];
+  const files = removeFiles(domain, facts, gone);
   return {
     title: `destroy ${domain.name ?? `domain ${domain.domid}`}`,
     bindings: {},
@@ -25,8 +26,8 @@ export function planDestroy(domain: RunningDomain, facts: Pick<HostFacts, 'host'
       pause,
       ...model,
       ...devices.flat(),
-      removeNodes(domain, gone),
-      ...removeFiles(domain, facts),
+      ...files,
+      removeNodes(domain, [...gone, ...files.map(({ id }) => id)]),
       destroyDomain(domain),
     ],
   };
@@ -90,7 +91,12 @@ function removeNodes({ domid, uuid, hasDeviceModel }: RunningDomain, after: read
   };
 }
 
-function removeFiles({ domid, uuid }: RunningDomain, { dirs }: Pick<HostFacts, 'dirs'>): Step[] {
+/** Before the nodes go: from them alone a second try knows which files there are. */
+function removeFiles(
+  { domid, uuid }: RunningDomain,
+  { dirs }: Pick<HostFacts, 'dirs'>,
+  after: readonly string[],
+): Step[] {
   const files = [
     ...(uuid === null ? [] : [userdataFile(dirs, String(domid), uuid)]),
     qmpSocket(dirs, String(domid)),
@@ -100,7 +106,7 @@ function removeFiles({ domid, uuid }: RunningDomain, { dirs }: Pick<HostFacts, '
     id: `file-${index + 1}`,
     title: `remove ${show(path)}`,
     why: 'it belongs to the domain',
-    needs: ['nodes'],
+    needs: after,
     action: { kind: 'file', op: 'remove', path },
     undo: [],
   }));

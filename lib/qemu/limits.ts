@@ -85,18 +85,23 @@ function bootProblems(boot: string): Diagnostic[] {
 }
 
 function diskProblems({ disks, hdtype }: HvmDeviceModel): Diagnostic[] {
-  const taken = new Map<string, string>();
+  const taken = new Map<string, MachineDisk>();
   return disks.flatMap((disk) => {
     const emulation = emulationOf(disk, hdtype);
     const place = controllerPlace(emulation);
     const other = place === null ? undefined : taken.get(place);
-    if (place !== null && other === undefined) taken.set(place, disk.vdev);
+    if (place !== null && other === undefined) taken.set(place, disk);
     return [
       ...emulationProblems(disk, emulation),
-      ...(place === null || other === undefined ? [] : [slotTaken(disk, place, other)]),
+      // Two disks that are one device are refused as that (lib/disk/cross-check.ts).
+      ...(place === null || other === undefined || isSameDevice(disk, other)
+        ? []
+        : [slotTaken(disk, place, other.vdev)]),
     ];
   });
 }
+
+const isSameDevice = (one: MachineDisk, other: MachineDisk): boolean => one.slot?.devid === other.slot?.devid;
 
 function slotTaken(disk: MachineDisk, place: string, other: string): Diagnostic {
   return {

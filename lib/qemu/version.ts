@@ -1,3 +1,5 @@
+import { isAtLeast } from '../base/version.ts';
+
 /**
  * The version number (`7.2.22`) in the answer to `qemu --version`, or null where there is none. Distributions add words
  * of their own after the number: `QEMU emulator version 7.2.22 (Debian 1:7.2+dfsg-7+deb12u18)`.
@@ -34,9 +36,4 @@ export function qemuDialect(version: string | null): QemuDialect {
     chroot: since('chroot') ? 'run-with' : 'option',
     runAs: since('runAs') ? 'run-with' : 'option',
   };
-}
-
-function isAtLeast(version: string, [wantedMajor, wantedMinor]: readonly [number, number]): boolean {
-  const [major = 0, minor = 0] = version.split('.').map(Number);
-  return major > wantedMajor || (major === wantedMajor && minor >= wantedMinor);
 }

@@ -27,10 +27,7 @@ export function resolveDisks(config: DomainConfig, facts: HostFacts): Found<Reso
   const found = config.disks.map((configured) => resolveDisk(configured, facts, owner));
   return {
     value: found.flatMap(({ value }) => (value === null ? [] : [value])),
-    diagnostics: [
-      ...found.flatMap(({ diagnostics }) => diagnostics),
-      ...crossCheckDisks(config.disks, facts, { domainType: config.type, hdtype: config.keys.hdtype ?? 'ide' }),
-    ],
+    diagnostics: [...found.flatMap(({ diagnostics }) => diagnostics), ...crossCheckDisks(config.disks, facts)],
   };
 }
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { HostFacts } from '../../lib/base/facts.ts';
-import { crossCheckDisks, type CrossCheckContext } from '../../lib/disk/cross-check.ts';
+import { crossCheckDisks } from '../../lib/disk/cross-check.ts';
 import { parseDiskSpecs } from '../../lib/disk/parse.ts';
 import { factsOf, imageFile } from '../support/facts.ts';
 
@@ -14,12 +14,12 @@ const paths: HostFacts['paths'] = {
   '/dev/dm-0': { ...device, identity: '5:2' },
 };
 
-function check(specs: readonly string[], context: Partial<CrossCheckContext> = {}, facts: Partial<HostFacts> = {}) {
+function check(specs: readonly string[], facts: Partial<HostFacts> = {}) {
   const disks = specs.map((spec, index) => ({
     disk: parseDiskSpecs([spec]),
     where: { source: 'test.cfg', line: index + 1 },
   }));
-  return crossCheckDisks(disks, factsOf({ paths, ...facts }), { domainType: 'pvh', hdtype: 'ide', ...context });
+  return crossCheckDisks(disks, factsOf({ paths, ...facts }));
 }
 const summary = (...args: Parameters<typeof check>) =>
   check(...args).map(({ severity, code, where }) => `${severity} ${code} line ${where?.line ?? 0}`);
@@ -37,36 +37,6 @@ describe('two names of one device', () => {
 
   it('are not there in hda and hda1, or in a name that is none', () => {
     expect(check(['/a,,hda,r', '/b,,hda1,r', '/b,,nonsense,r', '/b,,nonsense,r'])).toEqual([]);
-  });
-});
-
-describe('two disks in one place of the emulated machine', () => {
-  it.each<[specs: string[], context: Partial<CrossCheckContext>, place: string]>([
-    [['/a,,hda,r', '/b,,xvda,r'], {}, 'IDE bus 0 unit 0'],
-    [['/a,,xvdc,r', '/b,,hdc,cdrom'], {}, 'IDE bus 1 unit 0'],
-    [['/a,,sdb,cdrom', '/b,,hdb,r'], {}, 'IDE bus 0 unit 1'],
-    [['/a,,hda,r', '/b,,hda1,r'], {}, 'IDE bus 0 unit 0'],
-    [['/a,,xvde,r', '/b,,xvde1,r'], { hdtype: 'ahci' }, 'AHCI port 4'],
-    [['/a,,sda,r', '/b,,sda1,r'], {}, 'SCSI id 0'],
-  ])('%j are refused to an HVM guest', (specs, context, place) => {
-    const found = check(specs, { domainType: 'hvm', ...context });
-    expect(found).toMatchObject([{ severity: 'error', code: 'emulated-slot-taken', where: { line: 2 } }]);
-    expect(found[0]?.message).toContain(place);
-    expect(check(specs, { domainType: 'pv', ...context })).toEqual([]);
-  });
-
-  it.each<[specs: string[], context: Partial<CrossCheckContext>]>([
-    [['/a,,hda,r', '/b,,xvdb,r', '/b,,sda,r', '/b,,hdc,cdrom'], {}],
-    [['/a,,xvde,r', '/b,,xvde1,r'], {}],
-    [['/a,,hda,r', '/b,,sda,cdrom'], { hdtype: 'ahci' }],
-    [['/a,,768,r', '/b,,xvda,r'], {}],
-    [['/a,,hda,r,specification=virtio', '/b,,xvda,r'], {}],
-  ])('is no matter for %j %j', (specs, context) => {
-    expect(check(specs, { domainType: 'hvm', ...context })).toEqual([]);
-  });
-
-  it('is said once where the two are one device anyway', () => {
-    expect(summary(['/a,,hda,r', '/b,,hda,r'], { domainType: 'hvm' })).toEqual(['error duplicate-device line 2']);
   });
 });
 
@@ -102,11 +72,11 @@ describe('an image that somebody writes to', () => {
     ['/unread,,xvda,w', running('w', '/unread'), ['error disk-shared line 1']],
     ['vdev=xvda,backendtype=qdisk,target=/a', running('w'), ['warning disk-shared line 1']],
   ])('and another domain: %s %j', (spec, facts, found) => {
-    expect(summary([spec], {}, facts)).toEqual(found);
+    expect(summary([spec], facts)).toEqual(found);
   });
 
   it('is named with who uses it, and how', () => {
-    expect(check(['/a,,xvda,w'], {}, running('r'))[0]?.message).toBe(
+    expect(check(['/a,,xvda,w'], running('r'))[0]?.message).toBe(
       'domain db reads /a as its xvdz, and xvda would write to it',
     );
   });

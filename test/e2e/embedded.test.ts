@@ -65,6 +65,11 @@ describe.runIf(ready)('a guest on the embedded host', () => {
       await console.heard(/\s49152 /, { from: partitions });
       expect((await session.ok('block-list', domain)).trim().split('\n')).toHaveLength(config === 'hello-pvh' ? 4 : 5);
 
+      if (config === 'hello-hvm') {
+        const refused = await session.xl('block-detach', domain, 'hda');
+        expect(refused.status).toBe(1);
+        expect(refused.stderr).toContain('part of the emulated machine');
+      }
       await session.ok('block-detach', domain, 'xvdb');
       await console.heard('guest: disk xvdb (32 MiB) is gone');
       const without = console.type('cat /proc/partitions; echo that was all');

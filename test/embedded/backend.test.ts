@@ -199,8 +199,9 @@ describe('a disk’s backend', () => {
     await reaches('4');
     expect(machine.did).toEqual([]);
     await askToClose();
-    await until('it said no', async () => (await read(`${VBD}/hotplug-error`)) !== null);
-    expect(await read(`${VBD}/state`)).toBe('5');
+    await until('it said no', async () => (await read(`${VBD}/state`)) === '4');
+    expect(await read(`${VBD}/hotplug-error`)).toContain('part of the emulated machine');
+    expect(await read(`${VBD}/online`)).toBe('1');
   });
 
   test('has nothing to plug for an empty drive', async () => {

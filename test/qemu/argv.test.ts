@@ -138,6 +138,12 @@ describe('what QEMU would exit at is refused before', () => {
     ['hda and xvda', { disks: [disk('hda', '/a'), disk('xvda', '/b')] }, 'emulated-slot-taken'],
     ['hda1 and hda2', { disks: [disk('hda1', '/a'), disk('hda2', '/b')] }, 'emulated-slot-taken'],
     ['sda1 and sda2', { disks: [disk('sda1', '/a'), disk('sda2', '/b')] }, 'emulated-slot-taken'],
+    ['a disk xvdc and a cdrom hdc', { disks: [disk('xvdc', '/a'), cdrom('hdc', '/b')] }, 'emulated-slot-taken'],
+    [
+      'xvde and xvde1 with AHCI',
+      { disks: [disk('xvde', '/a'), disk('xvde1', '/b')], hdtype: 'ahci' as const },
+      'emulated-slot-taken',
+    ],
     ['a cdrom sdb and a disk hdb', { disks: [cdrom('sdb', '/a'), disk('hdb', '/b')] }, 'emulated-slot-taken'],
     ['a Cirrus card of 32 MiB', { videoMemory: mibToKib(mib(32)) }, 'cirrus-memory-invalid'],
     ['memory that is all the video card’s', { maxMemory: mibToKib(mib(8)) }, 'memory-all-video'],

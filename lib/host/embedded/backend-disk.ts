@@ -2,7 +2,7 @@ import { devid as asDevid } from '../../base/units.ts';
 import { XenbusState } from '../../device/nodes.ts';
 import type { HotplugDisk } from '../../qemu/hotplug-disk.ts';
 import type { Store } from '../../run/ports.ts';
-import { errorText, frontendGone, move, note, type Place } from './backend-nodes.ts';
+import { errorText, frontendGone, move, type Place } from './backend-nodes.ts';
 import { diskTarget, type DiskTarget } from './disk-target.ts';
 import type { Machine } from './machine.ts';
 
@@ -138,7 +138,11 @@ export class DiskBackend {
       this.#released = false;
       await this.#move(XenbusState.Closing, XenbusState.Closed);
     } else if (this.#held.kind === 'emulated') {
-      await note(store, this.#place, 'the disk is part of the machine, which cannot be opened while it runs');
+      // Back to Connected is this host's no: the detach ends at once instead of waiting for its bound.
+      await this.#move(XenbusState.Closing, XenbusState.Connected, {
+        online: '1',
+        'hotplug-error': 'the disk is part of the emulated machine, which cannot be opened while it runs',
+      });
     } else {
       this.#release(machine);
       if (!(await frontendGone(store, this.#place))) return;

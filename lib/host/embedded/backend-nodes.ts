@@ -65,14 +65,6 @@ export async function frontendGone(store: StoreView, { path }: Place): Promise<b
   return frontend === null || (await store.read(`${frontend}/state`)) === null;
 }
 
-/** Says what goes wrong where whoever waits looks for it. */
-export async function note(store: Store, { path }: Place, text: string): Promise<void> {
-  await store.transaction(async (view) => {
-    if ((await view.read(`${path}/state`)) === null || (await view.read(`${path}/hotplug-error`)) === text) return;
-    await view.write(`${path}/hotplug-error`, text);
-  });
-}
-
 /** Says what went wrong, and gives up. */
 export async function fail(store: Store, { path }: Place, text: string): Promise<void> {
   await store.transaction(async (view) => {
