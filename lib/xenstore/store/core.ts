@@ -26,7 +26,10 @@ export interface StoreOptions {
 
 /**
  * The store itself, with C xenstored's behaviour (Xen 4.17) and no socket, file or clock: connections hand it request
- * packets and take replies and watch events out of their outboxes.
+ * packets and take replies and watch events out of their outboxes. It differs on purpose where C xenstored's answer is an
+ * accident: a MKDIR or RM without its one path is EINVAL (there ENOMEM), a refused SET_PERMS of an `@name` is EACCES or
+ * EINVAL (there any error), the root stays although its owner dies, and a domain dies although it is another's target.
+ * CONTROL has few commands, and a domain's memory is bounded by its other quotas and its outbox.
  */
 export class StoreServerCore {
   readonly quota: Quota;
