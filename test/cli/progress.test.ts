@@ -62,9 +62,8 @@ describe('progress', () => {
 /** What a terminal shows after the only two sequences that are used: cursor up, erase below. */
 function screen(output: string): string[] {
   let lines = [''];
-   
+
   for (const piece of output.split(/(\u001b\[\d*[AJ])/)) {
-     
     const up = /^\u001b\[(\d+)A$/.exec(piece);
     if (up !== null) lines = [...lines.slice(0, lines.length - 1 - Number(up[1])), ''];
     else if (!piece.startsWith('\u001b')) {
