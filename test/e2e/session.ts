@@ -47,10 +47,9 @@ export class Session {
   }
 
   start(...args: string[]): ChildProcess {
-    const { XL_HOST: _host, ...environment } = process.env;
     return spawn(process.execPath, [PROGRAM, ...args], {
       cwd: PROJECT,
-      env: { ...environment, XL_STATE_DIR: this.stateDirectory, NO_COLOR: '1', XL_HOST: 'embedded', XL_ACCEL: 'tcg' },
+      env: { ...process.env, XL_STATE_DIR: this.stateDirectory, NO_COLOR: '1', XL_HOST: 'embedded', XL_ACCEL: 'tcg' },
       stdio: 'pipe',
     });
   }

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { memoryHost, type HostSnapshot, type MemoryHost, type MemoryHostOptions } from '../../lib/host/memory/host.ts';
+import { memoryHost, type MemoryHost, type MemoryHostOptions } from '../../lib/host/memory/host.ts';
 import { readRunningDomain } from '../../lib/host/inventory.ts';
 import { planAttach } from '../../lib/plan/attach.ts';
 import { planDestroy } from '../../lib/plan/destroy.ts';
