@@ -1,10 +1,10 @@
 import { execFileSync, spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { createConnection } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { temporaryDirectory } from '../support/daemon.ts';
 import type { Daemon } from '../support/daemon.ts';
@@ -35,18 +35,20 @@ export function whyNot(kind: DaemonKind): string | null {
   }
 }
 
-let compiled: string | undefined;
-
-/** The pretend hypervisor as a library to preload: made once for each test process, and removed with it. */
+/** The pretend hypervisor as a library to preload, made anew when its source changes. */
 function pretendXen(): string {
-  if (compiled !== undefined) return compiled;
-  const directory = mkdtempSync(join(tmpdir(), 'pretend-xen-'));
-  process.once('exit', () => rmSync(directory, { recursive: true }));
-  compiled = join(directory, 'pretend-xen.so');
   // Not by import.meta.url: the bench bundles this file to elsewhere.
-  const source = join(process.env.XL_TS_ROOT ?? '.', 'test/xenstore/real/pretend-xen.c');
-  execFileSync('cc', ['-O1', '-Wall', '-Wextra', '-fPIC', '-shared', '-o', compiled, source, '-ldl']);
-  return compiled;
+  const root = process.env.XL_TS_ROOT ?? '.';
+  const source = join(root, 'test/xenstore/real/pretend-xen.c');
+  const cache = resolve(root, 'node_modules/.cache/xl-ts');
+  const library = join(cache, `pretend-xen-${createHash('sha256').update(readFileSync(source)).digest('hex')}.so`);
+  if (existsSync(library)) return library;
+  mkdirSync(cache, { recursive: true });
+  // Tests run side by side: each compiles its own, and the last to be renamed stays.
+  const own = `${library}.${process.pid}`;
+  execFileSync('cc', ['-O1', '-Wall', '-Wextra', '-fPIC', '-shared', '-o', own, source, '-ldl']);
+  renameSync(own, library);
+  return library;
 }
 
 const oxenstoredSettings = (directory: string): string =>
@@ -84,7 +86,17 @@ export async function startReal(kind: DaemonKind): Promise<Daemon & { readonly p
     },
   });
   await log.close();
-  await untilItAnswers(child, path, join(directory, 'log'));
+  const stop = async (): Promise<void> => {
+    const exited = new Promise((ended) => child.once('exit', ended));
+    if (child.exitCode === null && child.kill('SIGKILL')) await exited;
+    rmSync(directory, { recursive: true });
+  };
+  try {
+    await untilItAnswers(child, path, join(directory, 'log'));
+  } catch (error) {
+    await stop();
+    throw error;
+  }
   const events = await open(join(directory, 'events'), 'r+');
   const fire = (port: number): Promise<unknown> => {
     const bytes = Buffer.alloc(4);
@@ -105,11 +117,8 @@ export async function startReal(kind: DaemonKind): Promise<Daemon & { readonly p
     connectDomain: (domid) =>
       Promise.resolve(new RingStream(join(directory, `ring-${domid}`), () => void fire(FIRST_RING_PORT + domid))),
     stop: async () => {
-      const exited = new Promise((resolve) => child.once('exit', resolve));
-      child.kill('SIGKILL');
-      await exited;
       await events.close();
-      rmSync(directory, { recursive: true });
+      await stop();
     },
   };
 }
@@ -120,7 +129,6 @@ async function untilItAnswers(child: ChildProcess, path: string, log: string): P
     if (await answers(path)) return;
     await sleep(25);
   }
-  child.kill('SIGKILL');
   throw new Error(`the daemon does not answer on ${path}:\n${readFileSync(log, 'utf8')}`);
 }
 
