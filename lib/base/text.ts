@@ -16,22 +16,26 @@ export const hole = (name: string): Template => ({ parts: [{ hole: name }] });
 
 /** Tag for template literals: ``t`/local/domain/${hole('domid')}/name` ``. Strings and numbers are literal. */
 export function t(literals: TemplateStringsArray, ...values: readonly (Text | number)[]): Text {
+  // Plans are made of thousands of these, so the literal run between two holes is gathered in one string.
   const parts: (string | Hole)[] = [];
-  literals.forEach((literal, index) => {
-    append(parts, literal);
-    const value = values[index];
-    if (value === undefined) return;
-    if (typeof value === 'object') value.parts.forEach((part) => append(parts, part));
-    else append(parts, String(value));
-  });
-  return parts.every((part) => typeof part === 'string') ? parts.join('') : { parts };
-}
-
-function append(parts: (string | Hole)[], part: string | Hole): void {
-  if (part === '') return;
-  const last = parts.at(-1);
-  if (typeof part === 'string' && typeof last === 'string') parts[parts.length - 1] = last + part;
-  else parts.push(part);
+  let literal = literals[0]!;
+  for (let index = 0; index < values.length; index++) {
+    const value = values[index]!;
+    if (typeof value === 'object') {
+      for (const part of value.parts) {
+        if (typeof part === 'string') literal += part;
+        else {
+          if (literal !== '') parts.push(literal);
+          parts.push(part);
+          literal = '';
+        }
+      }
+    } else literal += String(value);
+    literal += literals[index + 1]!;
+  }
+  if (parts.length === 0) return literal;
+  if (literal !== '') parts.push(literal);
+  return { parts };
 }
 
 /** Joins texts with a separator, keeping their holes. */

@@ -44,7 +44,8 @@ const TYPE_NODES = { phy: 'phy', tap: 'vbd3', qdisk: 'qdisk', standalone: 'stand
 /** Where a disk lives in xenstore. The frontend is a `vbd` whatever serves it, save for virtio disks. */
 export function vbdPaths(vbd: Pick<Vbd, 'domid' | 'backendDomid' | 'devid' | 'backend'>): DevicePaths {
   const kind = vbd.backend === 'standalone' ? 'virtio_disk' : 'vbd';
-  return devicePaths({ ...vbd, kind, backendKind: DEVICE_CLASSES[vbd.backend] });
+  const { domid, backendDomid, devid } = vbd;
+  return devicePaths({ kind, backendKind: DEVICE_CLASSES[vbd.backend], domid, backendDomid, devid });
 }
 
 /** A disk's nodes, keys in libxl's order (`libxl_disk.c:device_disk_add`). */

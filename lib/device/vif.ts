@@ -23,7 +23,8 @@ export interface VifDevice {
 const DEFAULT_MTU = 1500;
 
 export function vifPaths(vif: Pick<VifDevice, 'domid' | 'backendDomid' | 'devid'>): DevicePaths {
-  return devicePaths({ ...vif, kind: 'vif', backendKind: 'vif' });
+  const { domid, backendDomid, devid } = vif;
+  return devicePaths({ kind: 'vif', backendKind: 'vif', domid, backendDomid, devid });
 }
 
 /** An interface's nodes, keys in libxl's order (`libxl_nic.c:libxl__set_xenstore_nic`). */
