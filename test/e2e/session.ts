@@ -93,7 +93,7 @@ export class Session {
   async close(): Promise<void> {
     for (const opened of this.consoles) opened.close();
     await this.xl('host', 'stop');
-    await rm(this.directory, { recursive: true, force: true });
+    await rm(this.directory, { recursive: true, force: true, maxRetries: 20, retryDelay: 50 });
   }
 }
 

@@ -1,4 +1,4 @@
-import { open, readFile, stat, writeFile } from 'node:fs/promises';
+import { open, readFile, stat } from 'node:fs/promises';
 import { errnoOf, unreachable, XlError } from '../../base/error.ts';
 import { planDestroy } from '../../plan/destroy.ts';
 import type { HotplugDisk } from '../../qemu/hotplug-disk.ts';
@@ -137,7 +137,7 @@ export class EmbeddedHost {
     const { dir, core } = this.#options;
     return {
       now: () => realClock.now(),
-      keepNextDomid: (next) => writeFile(dir.nextDomid, String(next), { mode: 0o600 }),
+      keepNextDomid: (next) => realFiles.write(dir.nextDomid, String(next), 0o600),
       pause: async ({ domid }) => this.#machines.get(domid)?.pause(),
       unpause: ({ domid }) => this.#machineOf(domid).resume(),
       release: async (domid) => {

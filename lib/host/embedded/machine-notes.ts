@@ -1,5 +1,6 @@
-import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { realFiles } from '../real/files.ts';
 import { startTimeOf } from '../real/identity.ts';
 import type { StateDir } from './state-dir.ts';
 
@@ -21,7 +22,7 @@ export async function noteMachine(dir: StateDir, machine: Omit<MachineNote, 'sta
   const startTime = await startTimeOf(machine.pid);
   if (startTime === null) return;
   const note: MachineNote = { ...machine, startTime };
-  await writeFile(notePath(dir, machine.domid), JSON.stringify(note), { mode: 0o600 });
+  await realFiles.write(notePath(dir, machine.domid), JSON.stringify(note), 0o600);
 }
 
 export const forgetMachine = (dir: StateDir, domid: number): Promise<void> => rm(notePath(dir, domid), { force: true });
@@ -35,7 +36,7 @@ export async function readNotes(dir: StateDir): Promise<MachineNote[]> {
   return notes.filter((note) => note !== null).sort((a, b) => a.domid - b.domid);
 }
 
-/** A note that was being written when its daemon was killed may be half a note. */
+/** A note that something else has written to is no note. */
 async function readNote(path: string): Promise<MachineNote | null> {
   try {
     const note = JSON.parse(await readFile(path, 'utf8')) as Partial<MachineNote> | null;

@@ -70,7 +70,8 @@ export class TestHost {
     const running = await connectRunning(this.dir, AbortSignal.timeout(10_000));
     if (running !== null) await stopHost(running);
     for (const each of [...this.#connections, running]) each?.close();
-    await rm(join(this.dir.root, '..'), { recursive: true, force: true });
+    // A daemon that lost the race to start may still be taking its own files away.
+    await rm(join(this.dir.root, '..'), { recursive: true, force: true, maxRetries: 20, retryDelay: 50 });
   }
 }
 
