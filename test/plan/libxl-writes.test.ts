@@ -95,7 +95,13 @@ function change(op: StoreOp, bindings: Bindings): Change[] {
       return [{ op: 'rm', path: plain(op.path) }];
     case 'introduce':
       return [{ op: 'introduce', args: [plain(op.domid), plain(op.gfn), plain(op.port)] }];
-    default:
+    // Conditions and undo: none of them is libxl's.
+    case 'prune':
+    case 'replace':
+    case 'release':
+    case 'require-absent':
+    case 'require-unused-name':
+    case 'write-if-present':
       return [];
   }
 }

@@ -30,7 +30,7 @@ function commandLine(name: string): string[] {
   const source = `${name}/domain.cfg`;
   const text = readFileSync(new URL(source, golden), 'utf8');
   const { config } = decodeDomain(parseConfig(text, { dialect: 'xl', source }), { source, dialect: 'xl' });
-  const images = pathsOf(config).map((path) => [path, imageFile(formatOf(path))]);
+  const images = pathsOf(config).map((path) => [path, imageFile(formatOf(path))] as const);
   const facts = factsOf({ paths: Object.fromEntries(images) });
   const plan = planCreate(
     resolve(config, facts, { uuid: '6d1f0f3a-0000-4000-8000-000000000001', mac: () => [0, 0, 0] }),
