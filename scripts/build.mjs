@@ -78,6 +78,10 @@ async function bundle() {
       // One function, as start.cjs calls it: CommonJS made by hand, so that V8 gets the same text with and without cache.
       banner: { js: '(function (exports, require, module, __filename, __dirname) {' + IMPORT_META },
       define: { 'import.meta.url': 'importMetaUrl' },
+      // Native, so it stays beside the program, and is loaded by the first command that calls the hypervisor. By
+      // require, as the program's one script is compiled by hand (start.cjs) and has no import() of its own.
+      external: ['koffi'],
+      supported: { 'dynamic-import': false },
       footer: { js: '})' },
       plugins: [withoutYargsShim, withoutColourGuessing],
     }),
