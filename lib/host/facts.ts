@@ -3,8 +3,6 @@ import type { StoreView } from '../run/ports.ts';
 import type { Assumptions } from './facts/assume.ts';
 import { domainFacts } from './facts/domains.ts';
 import { pathFacts } from './facts/paths.ts';
-import { qemuVersion } from './facts/qemu.ts';
-import { toolFacts } from './facts/tools.ts';
 
 export { parseAssumptions, type Assumptions } from './facts/assume.ts';
 export { readFacts } from './facts/file.ts';
@@ -30,6 +28,8 @@ export interface GatherOptions {
 export async function gatherFacts(description: HostDescription, options: GatherOptions): Promise<HostFacts> {
   const { dirs, qemu } = description;
   const directory = options.directory ?? process.cwd();
+  // Loaded here: plans on assumed facts ask no QEMU, and start sooner for it.
+  const [{ qemuVersion }, { toolFacts }] = await Promise.all([import('./facts/qemu.ts'), import('./facts/tools.ts')]);
   const [version, paths, tools, domains] = await Promise.all([
     qemuVersion(qemu.path, `${dirs.state}/qemu-version.json`),
     pathFacts(options.paths, directory),

@@ -1,9 +1,9 @@
 import { constants } from 'node:fs';
-import { open, stat, type FileHandle } from 'node:fs/promises';
 import { errnoOf } from '../../base/error.ts';
 import type { ImageBytes, ReadImage } from '../../disk/chain.ts';
 import { PROBE_HEADER_BYTES, PROBE_TRAILER_BYTES } from '../../disk/probe.ts';
 import { blockSize } from './block-size.ts';
+import { stat, withFile, type LookedFile } from './look.ts';
 
 /** Reads what a probe wants of an image: regular files and block devices only. Never throws. */
 export const readImage: ReadImage = async (path) => {
@@ -13,33 +13,21 @@ export const readImage: ReadImage = async (path) => {
     if (before.isDirectory()) return { state: 'directory' };
     if (!before.isFile() && !before.isBlockDevice()) return { state: 'unreadable' };
     // Should it have become a FIFO meanwhile, O_NONBLOCK keeps the open from hanging.
-    const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
-    try {
-      return await bytesOf(file);
-    } finally {
-      await file.close();
-    }
+    return await withFile(path, constants.O_RDONLY | constants.O_NONBLOCK, bytesOf);
   } catch (error) {
     const errno = errnoOf(error);
     return { state: errno === 'ENOENT' || errno === 'ENOTDIR' ? 'missing' : 'unreadable' };
   }
 };
 
-async function bytesOf(file: FileHandle): Promise<ImageBytes | { readonly state: 'unreadable' }> {
-  const found = await file.stat({ bigint: true });
+async function bytesOf(file: LookedFile): Promise<ImageBytes | { readonly state: 'unreadable' }> {
+  const found = await file.stat();
   if (!found.isFile() && !found.isBlockDevice()) return { state: 'unreadable' };
   const size = found.isFile() ? Number(found.size) : await blockSize(found.rdev);
   const trailerAt = Math.max(0, size - PROBE_TRAILER_BYTES);
   const [header, trailer] = await Promise.all([
-    bytesAt(file, 0, PROBE_HEADER_BYTES),
-    bytesAt(file, trailerAt, PROBE_TRAILER_BYTES),
+    file.bytesAt(0, PROBE_HEADER_BYTES),
+    file.bytesAt(trailerAt, PROBE_TRAILER_BYTES),
   ]);
   return { state: 'ok', identity: `${found.dev}:${found.ino}`, header, trailer, size };
-}
-
-/** So many bytes, or fewer at the end of the file. */
-async function bytesAt(file: FileHandle, position: number, length: number): Promise<Uint8Array> {
-  const buffer = Buffer.alloc(length);
-  const { bytesRead } = await file.read(buffer, 0, length, position);
-  return buffer.subarray(0, bytesRead);
 }

@@ -1,7 +1,5 @@
 import { constants, type BigIntStats } from 'node:fs';
-import { access, stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { errnoOf } from '../../base/error.ts';
 import type { PathFacts, PathKind } from '../../base/facts.ts';
 import { imageFacts } from '../../disk/chain.ts';
@@ -9,6 +7,7 @@ import { deviceNumber } from '../device-number.ts';
 import { blockSize } from './block-size.ts';
 import { readImage } from './image.ts';
 import { mapLimited } from './limit.ts';
+import { access, stat } from './look.ts';
 
 /** How many paths are looked at together. */
 const TOGETHER = 16;
@@ -23,13 +22,14 @@ export async function pathFacts(paths: readonly string[], directory: string): Pr
 }
 
 async function inTime(looking: Promise<PathFacts>): Promise<PathFacts> {
-  const over = new AbortController();
-  const late = sleep(PATIENCE_MS, missing('ETIMEDOUT'), { signal: over.signal });
-  late.catch(() => undefined);
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<PathFacts>((settle) => {
+    timer = setTimeout(() => settle(missing('ETIMEDOUT')), PATIENCE_MS);
+  });
   try {
     return await Promise.race([looking, late]);
   } finally {
-    over.abort();
+    clearTimeout(timer);
   }
 }
 
