@@ -10,6 +10,7 @@ import { realProcesses } from '../real/processes.ts';
 import type { Console } from './console.ts';
 import type { MonitorCommand } from './control.ts';
 import type { ShutdownReason } from './domains.ts';
+import { proveKvm } from './kvm-proof.ts';
 import { cutDisk, emulatedDrives, isEmulated, plugDisk, unplugDisk } from './machine-disks.ts';
 
 export interface MachineOptions {
@@ -33,8 +34,6 @@ export interface MachineEnd {
 const START_TIMEOUT_MS = 60_000;
 const LOOK_AGAIN_MS = 15;
 const COMMAND = { timeoutMs: 30_000 };
-/** A hung vcpu shows at once: KVM gives up on its first instruction. */
-const KVM_PROOF_MS = 100;
 
 /** A domain's QEMU process: started paused, steered through its monitor, watched until it ends. */
 export class Machine {
@@ -49,7 +48,8 @@ export class Machine {
   readonly ready: Promise<void>;
   /** Set before an end that is wanted, so that nobody takes it for the guest's. */
   endExpected = false;
-  readonly #kvm: boolean;
+  /** It runs under KVM and has not shown yet that it does. */
+  #kvm: boolean;
   #monitor: QmpClient | null = null;
   #drives: ReadonlySet<string> = new Set();
   #reason: ShutdownReason | null = null;
@@ -110,22 +110,13 @@ export class Machine {
 
   async resume(): Promise<void> {
     await this.execute([{ execute: 'cont' }]);
-    if (this.#kvm) await this.#proveKvm();
+    // Once: a guest that is resumed later has begun before.
+    if (this.#kvm) await proveKvm((commands) => this.execute(commands), sleep);
+    this.#kvm = false;
   }
 
   async pause(): Promise<void> {
     await this.execute([{ execute: 'stop' }]);
-  }
-
-  async #proveKvm(): Promise<void> {
-    await sleep(KVM_PROOF_MS);
-    if (this.#over) return;
-    const [answer] = await this.execute([{ execute: 'query-status' }]);
-    const status = typeof answer === 'object' && answer !== null && 'status' in answer ? answer.status : null;
-    if (status !== 'internal-error') return;
-    throw new XlError('kvm-failed', 'KVM could not run the guest (QEMU reports internal-error)', {
-      hint: 'XL_ACCEL=tcg runs it emulated',
-    });
   }
 
   /** Sends commands to the monitor in order; their answers. */
