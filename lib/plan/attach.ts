@@ -15,8 +15,8 @@ export interface AttachSteps {
   readonly after: readonly string[];
   /** Steps before anybody can serve the disk: the device model, for the backends that live in it. */
   readonly served: readonly string[];
-  /** Refuse a devid that the running domain already has. */
-  readonly refuseExisting: boolean;
+  /** The domain runs: it may have the devid already, and must be asked before the disk goes again. */
+  readonly hotplug: boolean;
 }
 
 /** The steps that add one disk: its nodes, the wait for its backend, the hotplug script where the backend has one. */
@@ -38,7 +38,7 @@ export function planAttach(
   return {
     title: `attach ${vbd.vdev} to ${domain.name ?? `domain ${domain.domid}`}`,
     bindings: {},
-    steps: attachSteps(vbd, { facts, after: [], served: [], refuseExisting: true }),
+    steps: attachSteps(vbd, { facts, after: [], served: [], hotplug: true }),
   };
 }
 
@@ -57,7 +57,7 @@ function makeTarget(vbd: Vbd, { after }: AttachSteps): Step[] {
   ];
 }
 
-function writeNodes(vbd: Vbd, { after, refuseExisting }: AttachSteps): Step {
+function writeNodes(vbd: Vbd, { after, hotplug }: AttachSteps): Step {
   const paths = vbdPaths(vbd);
   const refuse = {
     op: 'require-absent',
@@ -76,7 +76,7 @@ function writeNodes(vbd: Vbd, { after, refuseExisting }: AttachSteps): Step {
     action: {
       kind: 'store',
       transaction: true,
-      ops: [...(refuseExisting ? [refuse] : []), ...addDevice(vbdNodes(vbd))],
+      ops: [...(hotplug ? [refuse] : []), ...addDevice(vbdNodes(vbd))],
     },
     undo: [{ kind: 'store', transaction: true, ops: removeDevice(paths) }],
   };
@@ -91,7 +91,7 @@ function servedAs({ backend, target, writable, cdrom, devid }: Vbd): string {
  * libxl does not wait for backends in QEMU at all, so a missing image shows up as a guest without a disk. We wait for
  * every one of them.
  */
-function waitForBackend(vbd: Vbd, { facts, served }: AttachSteps): Step {
+function waitForBackend(vbd: Vbd, { facts, served, hotplug }: AttachSteps): Step {
   const { backend, frontend } = vbdPaths(vbd);
   const { InitWait, Initialised, Connected, Closing, Closed } = XenbusState;
   // The embedded host's driver plays the frontend too: there a disk is Connected or it is not there.
@@ -111,7 +111,7 @@ function waitForBackend(vbd: Vbd, { facts, served }: AttachSteps): Step {
       evidence: [t`${backend}/state`, t`${frontend}/state`, t`${backend}/hotplug-status`, t`${backend}/hotplug-error`],
       timeout: 'error',
     },
-    undo: facts.host === 'embedded' ? [...letGo(backend)] : [],
+    undo: hotplug && facts.host === 'embedded' ? letGo(backend) : [],
   };
 }
 

@@ -26,7 +26,7 @@ export function planCreate(domain: Resolved, { paused = false }: CreateOptions =
       facts: domain.facts,
       after: ['introduce'],
       served: servedBy(domain, vbd.backend),
-      refuseExisting: false,
+      hotplug: false,
     }),
   );
   const vifs = domain.vifs.map((vif) =>
@@ -178,6 +178,8 @@ function buildMemory(domain: Resolved): Step {
         ramdisk: type === 'hvm' ? null : domain.ramdisk,
         cmdline: type === 'hvm' ? null : domain.cmdline,
         firmware: domain.bios,
+        storePort: hole('xenstore-port'),
+        consolePort: hole('console-port'),
       },
     },
     binds: { 'store-gfn': 'store-gfn', 'console-gfn': 'console-gfn' },

@@ -47,6 +47,9 @@ export interface BuildDomain {
   readonly ramdisk: string | null;
   readonly cmdline: string | null;
   readonly firmware: string | null;
+  /** The event channels that the guest is told of. */
+  readonly storePort: Text;
+  readonly consolePort: Text;
 }
 
 /** Fields of an answer, as the texts that go into holes: `domid`, `port`, `store-gfn`, `console-gfn`. */
