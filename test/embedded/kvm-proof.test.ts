@@ -31,7 +31,10 @@ test('the count of emulated instructions is read from query-stats, where there i
 
 describe('the proof', () => {
   /** Answers with these registers, one after the other, the last for ever. */
-  function machine(answers: readonly string[], { status = 'running', emulated = 0 } = {}) {
+  function machine(
+    answers: readonly string[],
+    { status = 'running', emulated = 0 }: { status?: string; emulated?: number | null } = {},
+  ) {
     let asked = 0;
     const waits: number[] = [];
     const execute = (commands: readonly MonitorCommand[]): Promise<unknown[]> =>

@@ -160,7 +160,7 @@ export function planMachine(domain: TestDomain, dir: StateDir): Plan {
         undo: [{ kind: 'store', transaction: true, ops: removeDomain({ domid: D, uuid }) }],
       }),
       ...domain.disks.flatMap((vbd) =>
-        attachSteps(vbd, { facts, after: ['skeleton'], served: ['model'], refuseExisting: false }),
+        attachSteps(vbd, { facts, after: ['skeleton'], served: ['model'], hotplug: false }),
       ),
       step('model', ['skeleton', ...domain.disks.map(({ vdev }) => `${vdev}-nodes`)], {
         action: {
