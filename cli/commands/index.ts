@@ -52,7 +52,7 @@ const planning = [
     name: 'assume',
     value: 'KEY=VALUE',
     repeatable: true,
-    summary: 'Plan as if this were so: domid=7, xen=4.17, qemu=7.2.',
+    summary: 'Plan as if this were so: domid=7, xen=4.17, qemu=7.2, paths=present.',
   },
 ] as const;
 

@@ -29,14 +29,16 @@ export function pathError(subject: Subject): Diagnostic | null {
     severity: 'error',
     code: 'disk-image-missing',
     message: `${nameOf(subject)} failed to stat: ${target}: ${ERRNO_WORDS[facts.errno] ?? facts.errno}`,
-    hint: missingHint(disk, target),
+    hint: missingHint(subject, target),
   };
 }
 
-function missingHint(disk: Disk, target: string): string {
+function missingHint({ disk, facts }: Subject, target: string): string {
   if (!isLocalPath(disk)) return 'only QEMU resolves such a target: add backendtype=qdisk';
   if (target === '') return 'say where the data are: target=/path';
   if (target !== target.trim()) return 'the target has blanks around it, which are part of the name';
+  // The facts are a guess at another machine.
+  if (facts.assumed.length > 0) return `if it is there on the host itself, add --assume paths=present`;
   if (!target.startsWith('/')) return `relative to the directory where xl was started; a device is /dev/${target}`;
   return `make it first: truncate -s 10G ${target}, or qemu-img create`;
 }

@@ -54,7 +54,10 @@ export async function assumedFacts({
   directory = process.cwd(),
   assumptions,
 }: AssumeOptions): Promise<HostFacts> {
-  return { ...assumedHost(assumptions), directory, paths: await pathFacts(paths, directory) };
+  const found = await pathFacts(paths, directory);
+  const { present, assumed } = assumedPaths(found, assumptions);
+  const host = assumedHost(assumptions);
+  return { ...host, directory, paths: { ...found, ...present }, assumed: [...host.assumed, ...assumed] };
 }
 
 /** Facts from a file, over which assumptions still go; paths that the file does not know are looked up. */
@@ -62,13 +65,34 @@ export async function completeFacts(facts: HostFacts, options: AssumeOptions): P
   const { xen, qemu, qemuPath } = options.assumptions;
   const unknown = options.paths.filter((path) => !Object.hasOwn(facts.paths, path));
   const found: Record<string, PathFacts> = await pathFacts(unknown, options.directory ?? process.cwd());
+  const { present, assumed } = assumedPaths(found, options.assumptions);
   return {
     ...facts,
     xenVersion: xen ?? facts.xenVersion,
     qemu: { ...facts.qemu, version: qemu ?? facts.qemu.version, path: qemuPath ?? facts.qemu.path },
-    paths: { ...facts.paths, ...found },
-    assumed: [...facts.assumed, ...listAssumptions(options.assumptions)],
+    paths: { ...facts.paths, ...found, ...present },
+    assumed: [...facts.assumed, ...listAssumptions(options.assumptions), ...assumed],
   };
+}
+
+/** With `paths=present`, what is missing here is there on the other machine: in /dev a block device, elsewhere a file. */
+function assumedPaths(
+  found: Readonly<Record<string, PathFacts>>,
+  { pathsPresent }: Assumptions,
+): { present: Record<string, PathFacts>; assumed: string[] } {
+  const missing = pathsPresent === true ? Object.keys(found).filter((path) => found[path]?.kind === 'missing') : [];
+  const entries = missing.map((path) => [path, somethingAt(path)] as const);
+  return {
+    present: Object.fromEntries(entries),
+    assumed: entries.map(
+      ([path, { kind }]) => `${path}: a ${kind === 'block' ? 'block device' : 'file'} that can be used`,
+    ),
+  };
+}
+
+function somethingAt(path: string): Exclude<PathFacts, { kind: 'missing' }> {
+  const kind = path.startsWith('/dev/') ? 'block' : 'file';
+  return { kind, readable: true, writable: true, size: 0, identity: `assumed ${path}` };
 }
 
 const DOM0 = { domid: 0, name: 'Domain-0', uuid: null, images: [] } as const;

@@ -51,7 +51,10 @@ export function checkBootFiles(boot: Boot, config: DomainConfig, facts: HostFact
       code: `${key}-unusable`,
       message: `the ${key} ${path} ${problem}`,
       ...place(config, key),
-      hint: `a relative path counts from the directory in which xl runs; check ${key}=`,
+      hint:
+        facts.assumed.length > 0 && found.kind === 'missing'
+          ? 'if it is there on the host itself, add --assume paths=present'
+          : `a relative path counts from the directory in which xl runs; check ${key}=`,
     };
     return [diagnostic];
   });

@@ -164,12 +164,30 @@ describe('assumptions', () => {
     });
   });
 
-  test.each(['xen', 'xen=', '=4', 'xen=new', 'qemu=7', 'domid=-1', 'domid=32752', 'domid=x', 'Domid=1'])(
+  test.each(['xen', 'xen=', '=4', 'paths=all', 'xen=new', 'qemu=7', 'domid=-1', 'domid=32752', 'domid=x', 'Domid=1'])(
     '%s is refused',
     (word) => {
       expect(() => parseAssumptions([word])).toThrow(expect.objectContaining({ code: 'assumption-invalid' }));
     },
   );
+
+  test('with paths=present, what is missing here is there on the other machine, and that is listed', async () => {
+    const facts = await assumedFacts({
+      paths: ['/dev/vg0/web', '/srv/web.img', '/dev/null'],
+      directory: '/nowhere',
+      assumptions: parseAssumptions(['paths=present']),
+    });
+    expect(facts.paths['/dev/vg0/web']).toMatchObject({ kind: 'block', readable: true, writable: true });
+    expect(facts.paths['/srv/web.img']).toMatchObject({ kind: 'file' });
+    expect(facts.paths['/dev/null']).toMatchObject({ kind: 'char' });
+    expect(facts.assumed).toEqual(
+      expect.arrayContaining([
+        expect.stringContaining('/dev/vg0/web: a block device'),
+        expect.stringContaining('/srv/web.img: a file'),
+      ]),
+    );
+    expect(facts.assumed.some((line) => line.includes('/dev/null'))).toBe(false);
+  });
 
   test('make a Xen host where there is none, each listed; paths are really looked at', async () => {
     const facts = await assumedFacts({

@@ -9,6 +9,8 @@ export interface Assumptions {
   readonly qemu?: string;
   /** Path of the device model. */
   readonly qemuPath?: string;
+  /** Paths that are not on this machine are on the one that is planned for. */
+  readonly pathsPresent?: true;
   /** Holes by name: `domid`, `xenstore-port` … Whether a plan has them, lib/run/validate.ts's `holesOfPlan` tells. */
   readonly bindings: Bindings;
 }
@@ -18,17 +20,19 @@ const VERSION = /^\d{1,4}\.\d{1,4}(\.\d{1,4})?$/;
 const LARGEST_DOMID = 0x7fef;
 
 /**
- * Reads `--assume` words, `KEY=VALUE` each: `xen=4.17`, `qemu=7.2`, `qemu-path=PATH`, and any other name for the hole
- * of that name. Throws XlError `assumption-invalid`.
+ * Reads `--assume` words, `KEY=VALUE` each: `xen=4.17`, `qemu=7.2`, `qemu-path=PATH`, `paths=present`, and any other
+ * name for the hole of that name. Throws XlError `assumption-invalid`.
  */
 export function parseAssumptions(words: readonly string[]): Assumptions {
-  const facts: { xen?: string; qemu?: string; qemuPath?: string } = {};
+  const facts: { xen?: string; qemu?: string; qemuPath?: string; pathsPresent?: true } = {};
   const bindings: Record<string, string> = {};
   for (const word of words) {
     const [, key = '', value = ''] = /^([a-z][a-z0-9_-]*)=(.*)$/s.exec(word) ?? [];
     if (key === '' || value === '') throw invalid(word, 'it has to be KEY=VALUE');
     if (key === 'xen' || key === 'qemu') facts[key] = version(word, value);
     else if (key === 'qemu-path') facts.qemuPath = value;
+    else if (key === 'paths' && value !== 'present') throw invalid(word, 'of paths only `present` can be assumed');
+    else if (key === 'paths') facts.pathsPresent = true;
     else bindings[key] = key === 'domid' ? domid(word, value) : value;
   }
   return { ...facts, bindings };
