@@ -26,6 +26,9 @@ export { printDisk } from './disk/print.ts';
 export { probeImage, type Probe, type ProbeInput } from './disk/probe.ts';
 export { describeVdev, devidToVdev, vdevToDevid, type VdevInfo } from './disk/vdev.ts';
 
+// Facts about a host: read, assumed, or from a file.
+export { assumedFacts, gatherFacts, parseAssumptions, readFacts } from './host/facts.ts';
+
 // Choices and plans.
 export { pathsOf } from './resolve/paths.ts';
 export { resolve } from './resolve/resolve.ts';
