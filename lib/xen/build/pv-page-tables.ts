@@ -27,8 +27,8 @@ export interface Paging {
 }
 
 const ENTRIES = 512;
-/** PAE's four slots of the top table must all be there: Xen puts its own entries into the last one's table. */
-const PAE_TOP_SLOTS = 4;
+/** The last of the top table's slots under PAE, which must be there: Xen puts its own entries into that table. */
+const PAE_LAST_SLOT = 3;
 
 const PRESENT = 0x001;
 const WRITABLE = 0x002;
@@ -66,7 +66,7 @@ export function planTables(
     const first = Math.floor(mapping.page / ENTRIES ** level);
     const last =
       paging.levels === 3 && level === 2
-        ? PAE_TOP_SLOTS - 1
+        ? PAE_LAST_SLOT
         : Math.floor((mapping.page + mapping.pages - 1) / ENTRIES ** level);
     for (const [from, to] of missing(first, last, level, present)) {
       const count = to - from + 1;

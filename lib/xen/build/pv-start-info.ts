@@ -1,6 +1,7 @@
 import { XlError } from '../../base/error.ts';
+import { encode } from '../abi/codec.ts';
+import { bytes, struct } from '../abi/layout.ts';
 import { PAGE_SIZE } from './build-plan.ts';
-import type { PvWidth } from './pv-kernel.ts';
 import type { PvLayout } from './pv-layout.ts';
 
 /** What the machine has given to the guest, and what only the run knows. */
@@ -32,77 +33,56 @@ const MOD_START_PFN = 1 << 3;
 /** XEN_LEGACY_MAX_VCPUS: vcpus that have their vcpu_info in the shared page, 64 bytes each. */
 const SHARED_VCPUS = 32;
 const VCPU_INFO_SIZE = 64;
+/** `evtchn_upcall_mask` in it. */
 const UPCALL_MASK = 1;
 
-/** Offsets in struct start_info (public/xen.h) and the name of the guest's type; a word is 4 or 8 bytes. */
-const LAYOUTS = {
-  64: {
-    magic: 'xen-3.0-x86_64',
-    pages: 32,
-    sharedInfo: 40,
-    flags: 48,
-    storeMfn: 56,
-    storePort: 64,
-    consoleMfn: 72,
-    consolePort: 80,
-    ptBase: 88,
-    ptFrames: 96,
-    mfnList: 104,
-    modStart: 112,
-    modLength: 120,
-    cmdline: 128,
-    firstP2mPfn: 1152,
-    p2mFrames: 1160,
-  },
-  32: {
-    magic: 'xen-3.0-x86_32p',
-    pages: 32,
-    sharedInfo: 36,
-    flags: 40,
-    storeMfn: 44,
-    storePort: 48,
-    consoleMfn: 52,
-    consolePort: 56,
-    ptBase: 60,
-    ptFrames: 64,
-    mfnList: 68,
-    modStart: 72,
-    modLength: 76,
-    cmdline: 80,
-    firstP2mPfn: 1104,
-    p2mFrames: 1108,
-  },
-} as const;
+/** What the guest finds through RSI when it starts (public/xen.h), in its own words. */
+const startInfoLayouts = { 32: startInfoLayout('u32'), 64: startInfoLayout('u64') };
 
-/** The page that the guest's first vcpu finds through RSI: struct start_info. Error: `pv-command-line-too-long`. */
+function startInfoLayout(word: 'u32' | 'u64') {
+  return struct('struct start_info', {
+    magic: bytes(32),
+    nr_pages: word,
+    shared_info: word,
+    flags: 'u32',
+    store_mfn: word,
+    store_evtchn: 'u32',
+    console_mfn: word,
+    console_evtchn: 'u32',
+    pt_base: word,
+    nr_pt_frames: word,
+    mfn_list: word,
+    mod_start: word,
+    mod_len: word,
+    cmd_line: bytes(CMDLINE_SIZE),
+    first_p2m_pfn: word,
+    nr_p2m_frames: word,
+  });
+}
+
+/** The start info of a guest. Error: `cmdline-too-long`. */
 export function startInfo(layout: PvLayout, virtBase: bigint, machine: PvMachine, boot: PvBoot): Uint8Array {
-  const at = LAYOUTS[layout.width];
-  const page = new Uint8Array(PAGE_SIZE);
-  const data = new DataView(page.buffer);
-  const word = wordWriter(data, layout.width);
+  const { width, ramdisk, p2m, p2mTables, tables } = layout;
   const addressOf = (pfn: number) => virtBase + BigInt(pfn * PAGE_SIZE);
-  const { ramdisk, p2m, p2mTables, tables } = layout;
-  page.set(Buffer.from(at.magic, 'latin1'));
-  word(at.pages, layout.total);
-  word(at.sharedInfo, BigInt(machine.sharedInfoMfn) * BigInt(PAGE_SIZE));
-  data.setUint32(at.flags, ramdisk?.mapped === false ? MOD_START_PFN : 0, true);
-  word(at.storeMfn, machine.mfns[layout.store]!);
-  data.setUint32(at.storePort, boot.storePort, true);
-  word(at.consoleMfn, machine.mfns[layout.console]!);
-  data.setUint32(at.consolePort, boot.consolePort, true);
-  word(at.ptBase, addressOf(tables.pfn));
-  word(at.ptFrames, tables.pages);
-  word(at.mfnList, p2m.address);
-  if (ramdisk !== null) {
-    word(at.modStart, ramdisk.mapped ? addressOf(ramdisk.pfn) : ramdisk.pfn);
-    word(at.modLength, ramdisk.mapped ? ramdisk.bytes : ramdisk.pages * PAGE_SIZE);
-  }
-  page.set(cmdlineBytes(boot.cmdline), at.cmdline);
-  if (p2mTables !== null) {
-    word(at.firstP2mPfn, p2m.pfn);
-    word(at.p2mFrames, p2m.pages + p2mTables.pages);
-  }
-  return page;
+  return encode(startInfoLayouts[width], {
+    magic: Buffer.from(width === 64 ? 'xen-3.0-x86_64' : 'xen-3.0-x86_32p', 'latin1'),
+    nr_pages: layout.total,
+    shared_info: BigInt(machine.sharedInfoMfn) * BigInt(PAGE_SIZE),
+    flags: ramdisk?.mapped === false ? MOD_START_PFN : 0,
+    store_mfn: machine.mfns[layout.store]!,
+    store_evtchn: boot.storePort,
+    console_mfn: machine.mfns[layout.console]!,
+    console_evtchn: boot.consolePort,
+    pt_base: addressOf(tables.pfn),
+    nr_pt_frames: tables.pages,
+    mfn_list: p2m.address,
+    ...(ramdisk !== null && {
+      mod_start: ramdisk.mapped ? addressOf(ramdisk.pfn) : ramdisk.pfn,
+      mod_len: ramdisk.mapped ? ramdisk.bytes : ramdisk.pages * PAGE_SIZE,
+    }),
+    cmd_line: cmdlineBytes(boot.cmdline),
+    ...(p2mTables !== null && { first_p2m_pfn: p2m.pfn, nr_p2m_frames: p2m.pages + p2mTables.pages }),
+  });
 }
 
 /** The page that Xen shares with the guest, as it begins: no event waits, every vcpu's upcalls are masked. */
@@ -113,18 +93,11 @@ export function sharedInfo(): Uint8Array {
 }
 
 function cmdlineBytes(cmdline: string): Uint8Array {
-  const bytes = Buffer.from(cmdline, 'utf8');
-  if (bytes.length < CMDLINE_SIZE) return bytes;
+  const line = Buffer.from(cmdline, 'utf8');
+  if (line.length < CMDLINE_SIZE) return line;
   throw new XlError(
-    'pv-command-line-too-long',
-    `the kernel’s command line has ${bytes.length} bytes; a PV guest takes ${CMDLINE_SIZE - 1}`,
-    { hint: 'shorten cmdline=, root= and extra=' },
+    'cmdline-too-long',
+    `the kernel’s command line has ${line.length} bytes; a PV guest takes ${CMDLINE_SIZE - 1}`,
+    { hint: 'shorten cmdline=, root= or extra=' },
   );
-}
-
-/** Writes the guest's `unsigned long`s. */
-export function wordWriter(data: DataView, width: PvWidth): (offset: number, value: bigint | number) => void {
-  return width === 64
-    ? (offset, value) => data.setBigUint64(offset, BigInt(value), true)
-    : (offset, value) => data.setUint32(offset, Number(BigInt.asUintN(32, BigInt(value))), true);
 }

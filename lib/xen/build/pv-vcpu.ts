@@ -1,55 +1,55 @@
+import { encode } from '../abi/codec.ts';
+import { array, bytes, struct } from '../abi/layout.ts';
 import { PAGE_SIZE } from './build-plan.ts';
-import type { PvKernel } from './pv-kernel.ts';
+import type { PvKernel, PvWidth } from './pv-kernel.ts';
 import type { PvLayout } from './pv-layout.ts';
-import { wordWriter } from './pv-start-info.ts';
+
+const contextLayouts = { 32: contextLayout(32), 64: contextLayout(64) };
 
 /**
- * Offsets in struct vcpu_guest_context (public/arch-x86/xen.h) as a guest of that width has it, and the flat segments
- * that Xen's own descriptor table holds for its kernel (public/arch-x86/xen-x86_{32,64}.h).
+ * struct vcpu_guest_context of a guest of that width (public/arch-x86/xen.h), in its words. Registers have their names
+ * without `r` or `e`; those that start as 0 share a field, and a selector has its padding's place too.
  */
-const LAYOUTS = {
-  64: {
-    size: 5168,
-    flags: 512,
-    si: 624,
-    ip: 648,
-    cs: 656,
-    ipFlags: 664,
-    sp: 672,
-    ss: 680,
-    dataSegments: [688, 696, 704, 712],
-    kernelSs: 4968,
-    kernelSp: 4976,
-    cr3: 5008,
-    dr6: 5096,
-    dr7: 5104,
-    vmAssist: 5136,
-    codeSelector: 0xe033,
-    stackSelector: 0xe02b,
-    dataSelector: 0,
-  },
-  32: {
-    size: 2800,
-    flags: 512,
-    si: 528,
-    ip: 548,
-    cs: 552,
-    ipFlags: 556,
-    sp: 560,
-    ss: 564,
-    dataSegments: [568, 572, 576, 580],
-    kernelSs: 2708,
-    kernelSp: 2712,
-    cr3: 2728,
-    dr6: 2772,
-    dr7: 2776,
-    vmAssist: 2796,
-    codeSelector: 0xe019,
-    stackSelector: 0xe021,
-    dataSelector: 0xe021,
-  },
-} as const;
+function contextLayout(width: PvWidth) {
+  const word = width === 64 ? 'u64' : 'u32';
+  const wide = width === 64;
+  return struct('struct vcpu_guest_context', {
+    fpu_ctxt: bytes(512),
+    flags: word,
+    user_regs: struct('struct cpu_user_regs', {
+      before_si: array(word, wide ? 13 : 3),
+      si: word,
+      before_ip: array(word, wide ? 2 : 4),
+      ip: word,
+      cs: word,
+      flags: word,
+      sp: word,
+      ss: word,
+      es: word,
+      ds: word,
+      fs: word,
+      gs: word,
+    }),
+    trap_ctxt: array(word, 256 * 2),
+    ldt_base: word,
+    ldt_ents: word,
+    gdt_frames: array(word, 16),
+    gdt_ents: word,
+    kernel_ss: word,
+    kernel_sp: word,
+    ctrlreg: array(word, 8),
+    debugreg: array(word, 8),
+    callbacks: array(word, wide ? 3 : 4),
+    vm_assist: word,
+    segment_bases: array(word, wide ? 3 : 0),
+  });
+}
 
+/** The flat segments of a guest's kernel in Xen's own descriptor table (FLAT_KERNEL_*, public/arch-x86/xen-x86_{32,64}.h). */
+const SELECTORS = {
+  32: { code: 0xe019, stack: 0xe021, data: 0xe021 },
+  64: { code: 0xe033, stack: 0xe02b, data: 0 },
+} as const;
 /** VGCF_in_kernel and VGCF_online. */
 const IN_KERNEL_AND_ONLINE = (1 << 2) | (1 << 5);
 const INTERRUPTS_ON = 1 << 9;
@@ -60,35 +60,37 @@ const DR7_RESET = 0x400;
 const PAE_EXTENDED_CR3 = 1 << 3;
 
 /**
- * The first vcpu as it enters the kernel, a struct vcpu_guest_context: at the entry, on the boot stack, RSI at the start
- * info, on the page tables whose top lies in machine frame `topMfn`.
+ * The first vcpu as it enters the kernel: at the entry, on the boot stack, RSI at the start info, on the page tables
+ * whose top lies in machine frame `topMfn`.
  */
-export function vcpuContext(kernel: PvKernel, layout: PvLayout, topMfn: number): Uint8Array {
-  const at = LAYOUTS[kernel.width];
-  const bytes = new Uint8Array(at.size);
-  const data = new DataView(bytes.buffer);
-  const word = wordWriter(data, kernel.width);
-  const addressOf = (pfn: number) => kernel.virtBase + BigInt(pfn * PAGE_SIZE);
+export function vcpuContext({ width, virtBase, entry }: PvKernel, layout: PvLayout, topMfn: number): Uint8Array {
+  const addressOf = (pfn: number) => virtBase + BigInt(pfn * PAGE_SIZE);
   const stackTop = addressOf(layout.bootStack + 1);
-  word(at.flags, IN_KERNEL_AND_ONLINE);
-  word(at.ip, kernel.entry);
-  word(at.sp, stackTop);
-  word(at.si, addressOf(layout.startInfo));
-  word(at.ipFlags, INTERRUPTS_ON);
-  data.setUint16(at.cs, at.codeSelector, true);
-  data.setUint16(at.ss, at.stackSelector, true);
-  for (const segment of at.dataSegments) data.setUint16(segment, at.dataSelector, true);
-  word(at.kernelSs, at.stackSelector);
-  word(at.kernelSp, stackTop);
-  word(at.cr3, cr3(kernel.width, topMfn));
-  word(at.dr6, DR6_RESET);
-  word(at.dr7, DR7_RESET);
-  if (kernel.width === 32) word(at.vmAssist, PAE_EXTENDED_CR3);
-  return bytes;
+  const { code, stack, data } = SELECTORS[width];
+  return encode(contextLayouts[width], {
+    flags: IN_KERNEL_AND_ONLINE,
+    user_regs: {
+      si: addressOf(layout.startInfo),
+      ip: entry,
+      cs: code,
+      flags: INTERRUPTS_ON,
+      sp: stackTop,
+      ss: stack,
+      es: data,
+      ds: data,
+      fs: data,
+      gs: data,
+    },
+    kernel_ss: stack,
+    kernel_sp: stackTop,
+    ctrlreg: [0, 0, 0, cr3(width, topMfn)],
+    debugreg: [0, 0, 0, 0, 0, 0, DR6_RESET, DR7_RESET],
+    vm_assist: width === 32 ? PAE_EXTENDED_CR3 : 0,
+  });
 }
 
 /** A frame as CR3 names it: 32-bit guests have its bits above 4 GiB rotated into the low ones (xen_pfn_to_cr3). */
-function cr3(width: PvKernel['width'], mfn: number): bigint {
+function cr3(width: PvWidth, mfn: number): bigint {
   const address = BigInt(mfn) << 12n;
   return width === 64 ? address : BigInt.asUintN(32, address | (BigInt(mfn) >> 20n));
 }
