@@ -3,13 +3,18 @@ import { t } from '../base/text.ts';
 import { addDevice, removeDevice, XenbusState } from '../device/nodes.ts';
 import { vifNodes, vifPaths, vifScriptEnv, type VifDevice } from '../device/vif.ts';
 import { HOTPLUG_TIMEOUT_MS } from './close.ts';
-import type { Step } from './step.ts';
+import type { Step, StoreOp } from './step.ts';
+
+export interface VifSteps {
+  readonly facts: Pick<HostFacts, 'host'>;
+  /** Steps before the nodes are written. */
+  readonly after: readonly string[];
+  /** The domain runs: it may have the devid already. */
+  readonly hotplug?: boolean;
+}
 
 /** The steps that add one network interface: its nodes, the wait for netback, the script that puts it on its bridge. */
-export function vifSteps(
-  vif: VifDevice,
-  options: { readonly facts: Pick<HostFacts, 'host'>; readonly after: readonly string[] },
-): Step[] {
+export function vifSteps(vif: VifDevice, { facts, after, hotplug = false }: VifSteps): Step[] {
   const name = `vif${vif.devid}`;
   const paths = vifPaths(vif);
   const { InitWait, Connected, Closing, Closed } = XenbusState;
@@ -18,8 +23,12 @@ export function vifSteps(
       id: `${name}-nodes`,
       title: `write the nodes of ${name}`,
       why: `${vif.mac}${vif.bridge === null ? '' : ` on bridge ${vif.bridge}`}`,
-      needs: options.after,
-      action: { kind: 'store', transaction: true, ops: addDevice(vifNodes(vif)) },
+      needs: after,
+      action: {
+        kind: 'store',
+        transaction: true,
+        ops: [...(hotplug ? [requireFree(vif)] : []), ...addDevice(vifNodes(vif))],
+      },
       undo: [{ kind: 'store', transaction: true, ops: removeDevice(paths) }],
     },
     {
@@ -40,8 +49,18 @@ export function vifSteps(
       undo: [],
     },
   ];
-  return options.facts.host === 'embedded' ? steps : [...steps, ...scripts(vif, name)];
+  return facts.host === 'embedded' ? steps : [...steps, ...scripts(vif, name)];
 }
+
+const requireFree = (vif: VifDevice): StoreOp => ({
+  op: 'require-absent',
+  path: vifPaths(vif).libxl,
+  error: {
+    code: 'device-exists',
+    message: `the domain already has an interface ${vif.devid} (device already exists in xenstore)`,
+    hint: 'leave out devid=, or take the present one away with `xl network-detach`',
+  },
+});
 
 /** libxl runs the script once for the PV interface, and once for the tap of an emulated card. */
 function scripts(vif: VifDevice, name: string): Step[] {

@@ -14,9 +14,9 @@ export interface CloseOptions {
   readonly dirs: HostDirs;
   /**
    * `ask`: the guest must let go, else the device stays. `force`: the frontend goes first and a backend that does not
-   * answer is only a warning.
+   * answer is only a warning. `ask-then-force`: the one, and after its time-out the other. (libxl's FORCE_OFF, ON, AUTO.)
    */
-  readonly mode: 'ask' | 'force';
+  readonly mode: 'ask' | 'force' | 'ask-then-force';
   /** Steps that must be done before. */
   readonly after: readonly string[];
 }
@@ -24,11 +24,12 @@ export interface CloseOptions {
 /** The steps that take one device away: ask, wait, run the script's `remove`, remove the nodes. */
 export function closeSteps(device: RunningDevice, options: CloseOptions): Step[] {
   const name = deviceName(device);
-  const steps = [
+  const closed = [
     askToClose(device, name, options),
     waitForClosed(device, name, options),
-    ...removeScript(device, name, options),
+    ...(options.mode === 'ask-then-force' ? insist(device, name) : []),
   ];
+  const steps = [...closed, ...removeScript(device, name, closed.at(-1)!.id, options)];
   return [...steps, removeNodes(device, name, steps.at(-1)!.id)];
 }
 
@@ -78,14 +79,45 @@ function waitForClosed(device: RunningDevice, name: string, { mode }: CloseOptio
       timeoutMs: CLOSE_TIMEOUT_MS,
       subject: `the backend of ${name} to close`,
       evidence: [t`${device.backend}/state`, t`${device.frontend}/state`, t`${device.backend}/hotplug-error`],
-      timeout: mode === 'force' ? 'warning' : 'error',
+      timeout: mode === 'ask' ? 'error' : 'warning',
     },
     undo: [],
   };
 }
 
+/** Without its frontend a backend closes by itself, whatever the guest does; one that has closed stays so. */
+function insist(device: RunningDevice, name: string): Step[] {
+  return [
+    {
+      id: `${name}-insist`,
+      title: `take the frontend of ${name} away`,
+      why: 'a guest that has not answered by now is not asked any more',
+      needs: [`${name}-closed`],
+      action: { kind: 'store', transaction: true, ops: [{ op: 'prune', path: device.frontend }] },
+      undo: [],
+    },
+    {
+      id: `${name}-released`,
+      title: `wait until the backend of ${name} has let go`,
+      why: 'its script takes away what the backend must not use any more',
+      needs: [`${name}-insist`],
+      action: {
+        kind: 'wait',
+        path: t`${device.backend}/state`,
+        until: { oneOf: [XenbusState.Closed], orGone: true },
+        failOn: [],
+        timeoutMs: CLOSE_TIMEOUT_MS,
+        subject: `the backend of ${name} to let go`,
+        evidence: [t`${device.backend}/state`],
+        timeout: 'warning',
+      },
+      undo: [],
+    },
+  ];
+}
+
 /** Kernel backends have a script that undoes what `add` did (libxl_linux.c); the embedded host's daemon needs none. */
-function removeScript(device: RunningDevice, name: string, { domid, host, mode }: CloseOptions): Step[] {
+function removeScript(device: RunningDevice, name: string, after: string, { domid, host, mode }: CloseOptions): Step[] {
   const script = device.keys.script;
   if (host === 'embedded' || script === undefined || isQemuBackend(device.backendKind)) return [];
   const isVif = device.backendKind === 'vif';
@@ -94,7 +126,7 @@ function removeScript(device: RunningDevice, name: string, { domid, host, mode }
       id: `${name}-script`,
       title: `run ${isVif ? 'vif' : 'block'} script for ${name}: ${isVif ? 'offline' : 'remove'}`,
       why: isVif ? 'it takes the interface off its bridge' : 'it gives back the loop device or whatever `add` took',
-      needs: [`${name}-closed`],
+      needs: [after],
       action: {
         kind: 'hotplug',
         argv: isVif ? [script, 'offline', 'type_if=vif'] : [script, 'remove'],
@@ -109,7 +141,7 @@ function removeScript(device: RunningDevice, name: string, { domid, host, mode }
         },
         timeoutMs: HOTPLUG_TIMEOUT_MS,
         errorPath: t`${device.backend}/hotplug-error`,
-        failure: mode === 'force' || isVif ? 'warning' : 'error',
+        failure: mode === 'ask' && !isVif ? 'error' : 'warning',
       },
       undo: [],
     },

@@ -48,9 +48,9 @@ function prepare({ type, bios, facts }: Resolved): Step {
 
 function spawn(domain: Resolved, { argv, env, why }: ResolvedDeviceModel): Step {
   const pidPath = t`${domainPath(D)}/image/device-model-pid`;
-  // QEMU reads the backends of what it emulates when it starts, so their nodes come first.
-  const needs = [
-    'device-model-nodes',
+  // QEMU on Xen reads the backends that it serves when it starts, so their nodes come first. Where it is the machine, the
+  // daemon plugs disks whenever their nodes appear.
+  const backends = [
     'console-nodes',
     ...domain.disks.map(({ vbd }) => `${vbd.vdev}-nodes`),
     ...domain.vfbs.map(({ devid }) => `vfb${devid}-nodes`),
@@ -60,7 +60,7 @@ function spawn(domain: Resolved, { argv, env, why }: ResolvedDeviceModel): Step 
     id: 'device-model',
     title: 'start the device model',
     why,
-    needs,
+    needs: ['device-model-nodes', ...(domain.facts.host === 'xen' ? backends : [])],
     action: {
       kind: 'spawn',
       argv,

@@ -174,6 +174,9 @@ function buildMemory(domain: Resolved): Step {
         maxKiB: memory.maxKiB,
         videoKiB: memory.videoKiB,
         vcpus: vcpus.max,
+        onlineVcpus: vcpus.online,
+        pagingKiB: pagingKiB(domain),
+        apic: domain.config.keys.apic ?? true,
         image: type === 'hvm' ? domain.firmware : domain.kernel,
         ramdisk: type === 'hvm' ? null : domain.ramdisk,
         cmdline: type === 'hvm' ? null : domain.cmdline,
@@ -185,6 +188,13 @@ function buildMemory(domain: Resolved): Step {
     binds: { 'store-gfn': 'store-gfn', 'console-gfn': 'console-gfn' },
     undo: [],
   };
+}
+
+/** What Xen needs for the tables of a translated guest, as libxl reckons (libxl_utils.c:libxl_get_required_shadow_memory). */
+function pagingKiB({ type, memory, vcpus, config }: Resolved): number {
+  if (type === 'pv') return 0;
+  const pagesForEachMiB = config.keys.hap === false ? 2 : 1;
+  return 4 * (256 * vcpus.max + pagesForEachMiB * (memory.maxKiB / 1024));
 }
 
 function buildWords({ facts, type, kernel, firmware }: Resolved): Pick<Step, 'title' | 'why'> {

@@ -42,6 +42,12 @@ export interface BuildDomain {
   readonly maxKiB: number;
   readonly videoKiB: number;
   readonly vcpus: number;
+  /** How many of them, from 0 on, are there at the start. */
+  readonly onlineVcpus: number;
+  /** Xen's own memory for the guest's second-level page tables; 0 for PV. */
+  readonly pagingKiB: number;
+  /** Whether an HVM guest has an APIC. */
+  readonly apic: boolean;
   /** The kernel (PV, PVH) or hvmloader (HVM); null where QEMU's own firmware boots the guest (embedded host). */
   readonly image: string | null;
   readonly ramdisk: string | null;

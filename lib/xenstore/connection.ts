@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import type { Duplex } from 'node:stream';
 import { errnoOf, XlError } from '../base/error.ts';
 import {
@@ -246,6 +247,8 @@ function abandonOn(signal: AbortSignal, waiting: Waiting, { resolve, reject }: S
       signal.removeEventListener('abort', abort);
       settle(value);
     };
+  // Requests overlap freely, and all of a transaction's may hang on one signal: that is no leak.
+  setMaxListeners(0, signal);
   signal.addEventListener('abort', abort, { once: true });
   waiting.settle = { resolve: withoutSignal(resolve), reject: withoutSignal(reject) };
 }
