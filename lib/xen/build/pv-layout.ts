@@ -60,7 +60,7 @@ const PADDING = 128;
 const REGION = 1024;
 
 /**
- * Lays a guest of `total` pages out. `ramdiskBytes` is null where there is none. Errors: `pv-too-little-memory`,
+ * Lays a guest of `total` pages out. `ramdiskBytes` is null where there is none. Errors: `memory-too-small`,
  * `pv-address-space`.
  */
 export function layoutPv(kernel: PvKernel, ramdiskBytes: number | null, total: number): PvLayout {
@@ -134,7 +134,7 @@ function regionBehind(
 function tooLittle(what: string, needed: number, total: number): XlError {
   const mib = (pages: number) => Math.ceil(pages / 256);
   return new XlError(
-    'pv-too-little-memory',
+    'memory-too-small',
     `${mib(total)} MiB of memory are too little for this kernel: ${what} would end at ${mib(needed)} MiB`,
     { hint: `give the guest more than ${mib(needed)} MiB with memory=` },
   );

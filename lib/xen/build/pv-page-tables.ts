@@ -110,7 +110,7 @@ export function fillTables(
   mfns: Uint32Array,
 ): Uint32Array {
   const words = new Uint32Array(tablePages(runs) * ENTRIES * 2);
-  const isTable = (pfn: number) => all.some((run) => pfn >= run.pfn && pfn < run.pfn + run.count);
+  const tablePfns = new Set(all.flatMap(({ pfn, count }) => Array.from({ length: count }, (_, index) => pfn + index)));
   const targets: readonly TableRun[] = [
     ...mappings.map(({ page, pages, pfn }) => ({ level: 0, first: page, count: pages, pfn })),
     ...all,
@@ -124,7 +124,7 @@ export function fillTables(
       const to = Math.min(end, target.first + target.count);
       for (let index = from; index < to; index++) {
         const pfn = target.pfn + index - target.first;
-        const flags = run.level > 1 ? TABLE_FLAGS : isTable(pfn) ? READ_ONLY_PAGE_FLAGS : PAGE_FLAGS;
+        const flags = run.level > 1 ? TABLE_FLAGS : tablePfns.has(pfn) ? READ_ONLY_PAGE_FLAGS : PAGE_FLAGS;
         const word = (base + index - start) * 2;
         const mfn = mfns[pfn]!;
         words[word] = (mfn << 12) | flags;

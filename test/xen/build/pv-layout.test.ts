@@ -64,7 +64,7 @@ describe('the layout of a PV guest', () => {
     [0, 'the gap before the kernel would end'],
   ])('of Debian’s kernel does not fit %i pages: %s', (pages, complaint) => {
     const attempt = () => layoutPv(debian, null, pages);
-    expect(attempt).toThrow(expect.objectContaining({ code: 'pv-too-little-memory' }));
+    expect(attempt).toThrow(expect.objectContaining({ code: 'memory-too-small' }));
     expect(attempt).toThrow(complaint);
   });
 
@@ -134,7 +134,7 @@ describe('the layout of a PV guest', () => {
             expect(layout.mapped - layout.bootStack - 1).toBeGreaterThanOrEqual(128);
           } catch (error) {
             if (!(error instanceof XlError)) throw error;
-            expect(['pv-too-little-memory', 'pv-address-space']).toContain(error.code);
+            expect(['memory-too-small', 'pv-address-space']).toContain(error.code);
           }
         },
       ),
