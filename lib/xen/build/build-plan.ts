@@ -1,3 +1,5 @@
+import type { HvmParam } from '../abi/stable.ts';
+
 /**
  * How a guest's memory and first vcpu come to be, as data: what the builders of this room answer and lib/host/xen replays
  * against the hypervisor, step by step in order. Nothing here is a machine address unless it says so: a `gfn` is a guest
@@ -72,10 +74,10 @@ export interface Piece {
   readonly bytes: Uint8Array;
 }
 
-/** HVMOP_set_param; `param` is HVM_PARAM_* of public/hvm/params.h. */
+/** HVMOP_set_param. */
 export interface HvmParamStep {
   readonly do: 'set-hvm-param';
-  readonly param: number;
+  readonly param: HvmParam;
   readonly value: number;
 }
 

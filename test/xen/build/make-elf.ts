@@ -27,7 +27,8 @@ export function makeElf({ bits = 64, entry = 0n, segments, notes = [], notesIn =
   const inSegment = notes.length > 0 && notesIn === 'segment';
   const inSection = notes.length > 0 && notesIn === 'section';
   const programHeaders = segments.length + (inSegment ? 1 : 0);
-  const sectionHeaders = inSection ? 1 : 0;
+  // The first section is by rule a null one.
+  const sectionHeaders = inSection ? 2 : 0;
   const sectionsAt = headerSize + programHeaders * segmentSize;
   const notesAt = sectionsAt + sectionHeaders * sectionSize;
   const contents = [noteBytes, ...segments.map(({ bytes }) => bytes)];
@@ -49,9 +50,10 @@ export function makeElf({ bits = 64, entry = 0n, segments, notes = [], notesIn =
   let contentAt = notesAt;
   file.set(noteBytes, contentAt);
   if (inSection) {
-    file.writeUInt32LE(7, sectionsAt + 4);
-    word(contentAt, sectionsAt + (wide ? 24 : 16));
-    word(noteBytes.length, sectionsAt + (wide ? 32 : 20));
+    const section = sectionsAt + sectionSize;
+    file.writeUInt32LE(7, section + 4);
+    word(contentAt, section + (wide ? 24 : 16));
+    word(noteBytes.length, section + (wide ? 32 : 20));
   }
   contentAt += noteBytes.length;
   let headerAt = headerSize;
