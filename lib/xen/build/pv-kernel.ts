@@ -86,13 +86,12 @@ export function readPvKernel(elf: ElfImage): PvKernel {
 function checkNotes(elf: ElfImage, notes: XenNotes, width: PvWidth): void {
   const forUs = notes.loader?.startsWith('generic') === true || notes.guestOs?.startsWith('linux') === true;
   if (!forUs || notes.xenVersion?.startsWith('xen-3.0') !== true) {
-    throw new XlError(
-      'kernel-not-pv',
-      `the kernel does not say how it starts as a PV guest: it has ${describeNotes(elf)}`,
-      {
-        hint: 'a PV kernel has the Xen notes XEN_VERSION = "xen-3.0" and GUEST_OS = "linux" or LOADER = "generic" (Linux: CONFIG_XEN_PV); type="pvh" or type="hvm" may start this one',
-      },
-    );
+    throw new XlError('kernel-not-pv', `the kernel does not say how it starts as a PV guest: ${describeNotes(elf)}`, {
+      hint:
+        notes.phys32Entry === null
+          ? 'a PV kernel has the notes XEN_VERSION = "xen-3.0" and GUEST_OS = "linux" or LOADER = "generic" (Linux: CONFIG_XEN_PV)'
+          : 'it can start as a PVH guest: type="pvh"',
+    });
   }
   if (width === 32 && !/^yes|bimodal/.test(notes.paeMode ?? '')) {
     throw new XlError(

@@ -92,6 +92,12 @@ describe('a PV kernel', () => {
       'kernel-corrupt',
       /starts at 0xffffffff80000000/,
     ],
+    [
+      'entered behind itself',
+      { notes: [{ type: NOTE.entry, value: BASE[64] + 0x100000n + 25_001n }] },
+      'kernel-corrupt',
+      /starts at/,
+    ],
     ['off a page', { start: 0x100010 }, 'kernel-corrupt', /page/],
     ['based off a page', { virtBase: BASE[64] + 8n }, 'kernel-corrupt', /page/],
     [
