@@ -2,6 +2,7 @@ import { XlError } from '../lib/base/error.ts';
 import type { DomainConfig } from '../lib/config/domain.ts';
 import { pathsOf } from '../lib/resolve/paths.ts';
 import type { Resolved } from '../lib/resolve/resolved.ts';
+import { PRIMARY_CONSOLE } from '../lib/host/xen/console.ts';
 import type { Plan } from '../lib/plan/step.ts';
 import { carryOut } from './carry-out.ts';
 import type { CommandContext } from './command.ts';
@@ -63,7 +64,9 @@ async function stayWith(
   options: CreateOptions,
   { terminal, signal }: CommandContext,
 ): Promise<number> {
-  if (options.console) await talkTo(await host.console(domid, signal), { terminal, escape: ']', signal });
+  if (options.console) {
+    await talkTo(await host.console(domid, PRIMARY_CONSOLE, signal), { terminal, escape: ']', signal });
+  }
   if (options.foreground) return untilGone(host, domid, signal);
   return 0;
 }

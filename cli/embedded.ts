@@ -1,9 +1,24 @@
+import type { Diagnostic } from '../lib/base/error.ts';
 import type { HostFacts } from '../lib/base/facts.ts';
+import { openConsole } from '../lib/host/console-client.ts';
 import { chooseAccel, readAccelFacts } from '../lib/host/embedded/accel.ts';
-import { connectRunning } from '../lib/host/embedded/start.ts';
-import { embeddedDirs, stateDir, stateDirPath, type StateDir } from '../lib/host/embedded/state-dir.ts';
+import type { DomainInfo } from '../lib/host/embedded/domains.ts';
+import { embeddedPorts } from '../lib/host/embedded/ports.ts';
+import { connectHost, connectRunning, listDomains, type HostConnection } from '../lib/host/embedded/start.ts';
+import {
+  consoleClientSocket,
+  embeddedDirs,
+  stateDir,
+  stateDirPath,
+  type StateDir,
+} from '../lib/host/embedded/state-dir.ts';
 import { gatherFacts, type HostDescription } from '../lib/host/facts.ts';
+import { ownIdentity } from '../lib/host/real/identity.ts';
 import { storePort } from '../lib/xenstore/port.ts';
+import type { CommandContext } from './command.ts';
+import type { Host } from './host.ts';
+import { printDiagnostics } from './print/error.ts';
+import type { ListedDomain } from './print/lists.ts';
 
 /** The Xen whose behaviour the embedded host follows: Debian 12's. */
 const EMBEDDED_FOLLOWS = '4.17';
@@ -35,4 +50,55 @@ export async function embeddedFacts(paths: readonly string[], signal: AbortSigna
   } finally {
     connection?.close();
   }
+}
+
+/** The embedded host, its daemon started where it does not run. What was lost is said. */
+export async function openEmbeddedHost({ terminal, signal }: CommandContext): Promise<Host> {
+  const dir = embeddedStateDir();
+  const [connection, description, identity] = await Promise.all([
+    connectHost({ dir, uid: userId(), daemon: daemonCommand(), signal }),
+    describeEmbedded(dir),
+    ownIdentity(),
+  ]);
+  printDiagnostics(lostDomains(connection), terminal);
+  return {
+    kind: 'embedded',
+    ports: embeddedPorts(connection),
+    description,
+    journal: { directory: dir.root, identity },
+    domains: async () => (await listDomains(connection, signal)).map(listedDomain),
+    console: (domid) => openConsole(consoleClientSocket(dir, domid), signal),
+    close: () => connection.close(),
+  };
+}
+
+/** The daemon is this very program. */
+const daemonCommand = (): string[] => [process.execPath, process.argv[1] ?? '', 'host', 'daemon'];
+
+function listedDomain({ domid, name, uuid, memoryKiB, vcpus, state, shutdown, cpuSeconds }: DomainInfo): ListedDomain {
+  return {
+    domid,
+    name,
+    uuid,
+    memoryMiB: Math.floor(memoryKiB / 1024),
+    vcpus,
+    state: {
+      running: state === 'running',
+      blocked: false,
+      paused: state === 'paused',
+      dying: false,
+      shutdownReason: shutdown === null ? null : { poweroff: 0, reboot: 1, crash: 3 }[shutdown],
+    },
+    cpuSeconds,
+  };
+}
+
+function lostDomains({ status }: HostConnection): Diagnostic[] {
+  return status.lost.map(({ domid, name, killed }) => ({
+    severity: 'warning',
+    code: 'domain-lost',
+    message:
+      `domain ${domid} (${name}) was lost: the embedded host's daemon had been killed` +
+      (killed ? ', and nobody could look after its QEMU, which was ended' : ''),
+  }));
 }

@@ -27,8 +27,8 @@ export const hostFacts = ({ description, ports }: Host, paths: readonly string[]
   gatherFacts(description, { paths, store: ports.store });
 
 /**
- * The facts for a plan that is only shown: from a file, assumed where the plan is for a Xen that this machine has not,
- * else read here. Nothing is started for it.
+ * The facts for a plan that is only shown: from a file, else read here, or assumed where the plan is for a Xen that this
+ * machine has not. Nothing is started for it.
  */
 export async function factsForPlan(
   context: CommandContext,
@@ -39,10 +39,16 @@ export async function factsForPlan(
   const options: AssumeOptions = { paths, assumptions };
   const { bindings } = assumptions;
   if (file !== undefined) return { facts: await completeFacts(readFactsFile(file), options), bindings };
-  if (chooseHost(context).kind === 'xen') return { facts: await assumedFacts(options), bindings };
-  // Loaded here: who plans for Xen needs no sockets.
-  const { embeddedFacts } = await import('./embedded.ts');
-  return { facts: await completeFacts(await embeddedFacts(paths, context.signal), options), bindings };
+  const read = await readHere(context, paths);
+  return { facts: read === null ? await assumedFacts(options) : await completeFacts(read, options), bindings };
+}
+
+/** This host as it is; null for a Xen that this machine has not. Each host's code is loaded only where it is needed. */
+async function readHere(context: CommandContext, paths: readonly string[]): Promise<HostFacts | null> {
+  const { signal } = context;
+  if (chooseHost(context).kind === 'embedded') return (await import('./embedded.ts')).embeddedFacts(paths, signal);
+  const { xenFacts } = await import('../lib/host/xen/facts.ts');
+  return xenFacts(paths, { env: process.env, signal });
 }
 
 /** What files are that no configuration names. */

@@ -1,5 +1,6 @@
 import type { Duplex } from 'node:stream';
 import type { HostDescription } from '../lib/host/facts.ts';
+import type { ConsoleChoice } from '../lib/host/xen/console.ts';
 import { whichHost, type WhichHost } from '../lib/host/which.ts';
 import type { JournalPlace } from '../lib/run/journal.ts';
 import type { Ports } from '../lib/run/ports.ts';
@@ -16,7 +17,7 @@ export interface Host {
   readonly journal: JournalPlace;
   readonly domains: () => Promise<ListedDomain[]>;
   /** A domain's console, both ways: what was said lately first, then live. */
-  readonly console: (domid: number, signal: AbortSignal) => Promise<Duplex>;
+  readonly console: (domid: number, choice: ConsoleChoice, signal: AbortSignal) => Promise<Duplex>;
   readonly close: () => void;
 }
 

@@ -68,14 +68,14 @@ function hypercallText(call: Hypercall, text: (value: Text) => string): string {
   const fields = Object.entries(call).flatMap(([name, value]: [string, Field]) => {
     if (name === 'op' || value === null) return [];
     if (isList(value)) return value.length === 0 ? [] : [`${name}=${value.join('+')}`];
-    const shown = typeof value === 'number' ? String(value) : text(value);
+    const shown = typeof value === 'number' || typeof value === 'boolean' ? String(value) : text(value);
     return [`${name}=${shown.includes(' ') ? JSON.stringify(shown) : shown}`];
   });
   return [call.op, ...fields].join(' ');
 }
 
 /** What a field of a hypercall may hold. */
-type Field = Text | number | null | readonly string[];
+type Field = Text | number | boolean | null | readonly string[];
 const isList = (value: Field): value is readonly string[] => Array.isArray(value);
 
 function waitText(wait: WaitAction, text: (value: Text) => string): string {

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -99,10 +99,10 @@ describe('xl', () => {
     expect(JSON.parse(stderr)).toMatchObject({ error: { code: 'config-unreadable', exitCode: 3 } });
   });
 
-  it('refuses to act on a Xen host, as that is not built yet, and says what can be done', async () => {
+  it.skipIf(existsSync('/sys/hypervisor/version'))('says that there is no Xen where there is none', async () => {
     const { status, stderr } = await xl('list');
     expect(status).toBe(1);
-    expect(stderr).toContain('create -n');
+    expect(stderr).toContain('no Xen runs on this machine');
   });
 });
 

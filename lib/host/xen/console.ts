@@ -6,11 +6,17 @@ import { errnoOf, XlError } from '../../base/error.ts';
 import type { StoreView } from '../../run/ports.ts';
 import { takeFlock } from './flock.ts';
 
-/** Which of a domain's consoles: the one that xenconsoled serves, or a serial line that QEMU emulates. */
+/**
+ * Which of a domain's consoles: the one that xenconsoled serves, a serial line that QEMU emulates, or the one that its
+ * users expect, which is the serial line of an HVM guest (libxl_console.c:libxl__primary_console_find).
+ */
 export interface ConsoleChoice {
-  readonly type: 'pv' | 'serial';
+  readonly type: 'pv' | 'serial' | 'primary';
   readonly num: number;
 }
+
+/** The console that `create -c` shows. */
+export const PRIMARY_CONSOLE: ConsoleChoice = { type: 'primary', num: 0 };
 
 /** Where one program at a time says that it has a domain's console (tools/console/client/main.c:console_lock). */
 const lockFile = (domid: number): string => `/var/lock/xenconsole.${domid}`;
@@ -50,11 +56,11 @@ async function takeConsole(domid: number, signal: AbortSignal): Promise<() => Pr
 
 /** The pseudo-terminal's path. Guests cannot write these nodes. */
 async function terminalOf(domid: number, { type, num }: ConsoleChoice, store: StoreView): Promise<string> {
-  const home = `/local/domain/${domid}`;
-  const node = type === 'serial' ? `serial/${num}/tty` : num === 0 ? 'console/tty' : `device/console/${num}/tty`;
-  const path = await store.read(`${home}/${node}`);
+  const isSerial = type === 'serial' || (type === 'primary' && (await store.read(`/libxl/${domid}/type`)) === 'hvm');
+  const node = isSerial ? `serial/${num}` : num === 0 ? 'console' : `device/console/${num}`;
+  const path = await store.read(`/local/domain/${domid}/${node}/tty`);
   if (path !== null && /^\/dev\/pts\/\d{1,9}$/.test(path)) return path;
-  throw gone(type === 'serial' ? 'the domain has no such serial line' : 'xenconsoled does not serve it', undefined);
+  throw gone(isSerial ? `QEMU serves no serial line ${num}` : `xenconsoled serves no console ${num}`, undefined);
 }
 
 async function openTerminal(path: string): Promise<Duplex> {

@@ -1,0 +1,22 @@
+import { executeAll } from '../../qemu/monitors.ts';
+import type { Ports } from '../../run/ports.ts';
+import { storePort } from '../../xenstore/port.ts';
+import { realClock } from '../real/clock.ts';
+import { realFiles } from '../real/files.ts';
+import { realProcesses } from '../real/processes.ts';
+import type { XenConnection } from './connect.ts';
+import { domidHistory } from './domid-history.ts';
+import { takeFlock } from './flock.ts';
+import { xenHypervisor } from './hypervisor.ts';
+
+/** The doors through which a plan acts on this machine's Xen. Locks are libxl's, so that stock xl heeds them. */
+export function xenPorts({ xen, store, description }: XenConnection, env: Readonly<NodeJS.ProcessEnv>): Ports {
+  return {
+    hypervisor: xenHypervisor(xen, domidHistory(description.dirs.run, env)),
+    store: storePort(store),
+    processes: realProcesses,
+    files: { ...realFiles, lock: takeFlock },
+    monitors: { execute: executeAll },
+    clock: realClock,
+  };
+}

@@ -1,0 +1,108 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+/** Where the project lies in dom0. */
+export const PROJECT_IN_DOM0 = '/opt/xl-ts';
+
+/** A command in dom0 ends itself after this, in seconds: the one on this side cannot end it. */
+const COMMAND_SECONDS = 240;
+/** How long an event that must come may take, in milliseconds, and how often is looked. */
+const PATIENCE_MS = 240_000;
+const LOOK_MS = 200;
+
+export interface Outcome {
+  readonly status: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Runs the harness's own command (`start`, `push` …), which XL_XENHOST names. */
+export function harness(words: readonly string[], input = ''): Promise<Outcome> {
+  const [program = '', ...first] = (process.env.XL_XENHOST ?? '').split(' ');
+  return run([program, ...first, ...words], input);
+}
+
+/** Runs a command in dom0 to its end. */
+export const dom0 = (...command: readonly string[]): Promise<Outcome> =>
+  harness(['exec', '--', 'timeout', String(COMMAND_SECONDS), ...command]);
+
+/** Runs a shell script in dom0 and fails unless it ends with status 0; its stdout. */
+export const shell = async (script: string): Promise<string> => okay(script, await dom0('sh', '-c', script));
+
+/** Runs our xl in dom0. */
+export const xl = (...words: readonly string[]): Promise<Outcome> =>
+  dom0('env', 'NO_COLOR=1', 'node', `${PROJECT_IN_DOM0}/dist/xl.cjs`, '--host', 'xen', ...words);
+
+/** The same, and fails unless it ends with status 0; its stdout. */
+export const xlOkay = async (...words: readonly string[]): Promise<string> =>
+  okay(`xl ${words.join(' ')}`, await xl(...words));
+
+/** Runs Xen's own xl in dom0 and fails unless it ends with status 0; its stdout. */
+export const stock = async (...words: readonly string[]): Promise<string> =>
+  okay(`stock xl ${words.join(' ')}`, await dom0('xl', ...words));
+
+/** Types a line at a guest's shell through our `xl console`, and waits until the guest answers with these words. */
+export async function ask(domain: string, line: string, answer: string, options: readonly string[] = []) {
+  const words = [...options, domain].map(quoted).join(' ');
+  // In dom0, where waiting is cheap: each command from here costs a connection.
+  return shell(`
+    directory=$(mktemp -d); cd $directory; mkfifo keys
+    node ${PROJECT_IN_DOM0}/dist/xl.cjs --host xen console ${words} < keys > said 2>&1 & console=$!
+    exec 3> keys
+    until_said() { until grep -q "$1" said || ! kill -0 $console; do sleep 0.2; done; }
+    printf '\\r' >&3; until_said 'guest#'
+    printf '%s\\r' ${quoted(line)} >&3; until_said ${quoted(answer)}
+    kill $console; wait $console; cat said; cd /; rm -r $directory; true`);
+}
+
+/** Waits until a guest has said something on its console as often as asked; xenconsoled's log is read. */
+export async function guestSays(name: string, words: string, times = 1): Promise<void> {
+  await until(`${name} says "${words}"`, async () => {
+    const count = (await dom0('grep', '-c', words, `/var/log/xen/guest-${name}.log`)).stdout;
+    return Number(count) >= times;
+  });
+}
+
+/** Waits for something to become true. */
+export async function until(what: string, holds: () => Promise<boolean>): Promise<void> {
+  const deadline = performance.now() + PATIENCE_MS;
+  while (!(await holds())) {
+    if (performance.now() > deadline) throw new Error(`waited ${PATIENCE_MS / 1000} s in vain: ${what}`);
+    await sleep(LOOK_MS);
+  }
+}
+
+/** What a domain could leave behind: nodes, processes, loop devices, files. Equal before and after where nothing is left. */
+export async function traces(): Promise<string[]> {
+  const listing = await shell(
+    [
+      // Counters of the store itself and the guest's console logs outlive domains, as do stock xl's own logs.
+      "xenstore-ls -f | grep -v '^/tool' | sed 's/^/node /'",
+      "losetup --list --noheadings --output NAME,BACK-FILE | sed 's/^/loop /'",
+      "ps -eo args | grep -E '^[^ ]*(qemu-system|xl-ts|xl )' | sed 's/^/process /'",
+      "ls -d /var/lib/xen/* /var/run/xen/* /var/run/xen/xl-ts/* /var/lock/xen* /dev/mapper/* 2>/dev/null | grep -vE 'domid-history|qemu-version|/xl-ts$' | sed 's/^/file /'",
+    ].join('; ') + '; true',
+  );
+  return listing
+    .split('\n')
+    .filter((line) => line !== '')
+    .sort();
+}
+
+const quoted = (word: string): string => `'${word.replaceAll("'", `'\\''`)}'`;
+
+function okay(what: string, { status, stdout, stderr }: Outcome): string {
+  if (status !== 0) throw new Error(`${what} ended with ${String(status)}\n${stderr}${stdout}`);
+  return stdout;
+}
+
+async function run([program = '', ...args]: readonly string[], input: string): Promise<Outcome> {
+  const child = spawn(program, args, { stdio: 'pipe' });
+  const output = { stdout: '', stderr: '' };
+  child.stdout.setEncoding('utf8').on('data', (text: string) => (output.stdout += text));
+  child.stderr.setEncoding('utf8').on('data', (text: string) => (output.stderr += text));
+  child.stdin.end(input);
+  const [status] = (await once(child, 'close')) as [number | null];
+  return { status, ...output };
+}
