@@ -9,7 +9,7 @@ import { assertFits, loadBytes, loadImage, type Loaded } from './load.ts';
 import { physicalMap, populateSteps, ramEntries } from './physical-map.ts';
 import { platformSteps } from './platform.ts';
 import { channelSteps, CONSOLE_GFN, SPECIAL_PAGES, specialPageSteps, STORE_GFN } from './special-pages.ts';
-import { MAX_MODULES, startInfoStep } from './start-info.ts';
+import { MAX_MODULES, startInfoFrames, startInfoStep } from './start-info.ts';
 import { describeNotes, FEATURE_RSDP_UNRESTRICTED, xenNotes, type XenNotes } from './xen-notes.ts';
 
 export interface PvhConfig extends GuestConfig {
@@ -30,8 +30,9 @@ export interface PvhModule {
 /**
  * The plan of a PVH guest: its kernel started directly, in 32-bit mode without paging (docs/misc/pvh.pandoc). Memory comes
  * out as libxenguest and libxl 4.17 make it, but for what acpi.ts says and for these: RAM is populated in runs as long as
- * they get, not in 8 MiB; FreeBSD's symbol table (BSD_SYMTAB) is not loaded. Errors: those of elf.ts, xen-notes.ts,
- * load.ts; `kernel-not-pvh`; `too-many-vcpus`; `too-many-modules`; `memory-size`.
+ * they get, not in 8 MiB; FreeBSD's symbol table (BSD_SYMTAB) is not loaded; an ELF image without notes is refused, where
+ * libxenguest takes it for firmware. `aml` is the DSDT's. Errors: those of elf.ts, xen-notes.ts, load.ts;
+ * `kernel-not-pvh`, `too-many-vcpus`, `too-many-modules`, `memory-size`, `cmdline-too-long`.
  */
 export function buildPvh(config: PvhConfig, aml = dsdtAml(config.vcpus)): BuildPlan {
   const { memory, vcpus, kernel, cmdline, modules } = config;
@@ -47,14 +48,18 @@ export function buildPvh(config: PvhConfig, aml = dsdtAml(config.vcpus)): BuildP
     });
   }
 
-  // From the bottom up: kernel, modules, start info. RAM ends where the ACPI tables begin; behind 4 GiB it goes on.
+  // RAM ends where the ACPI tables begin; behind 4 GiB it goes on.
   const map = physicalMap(memory, ACPI_BASE);
-  const kernelAt = loadImage('kernel', image, notes.phys32Entry);
-  const modulesAt = loadModules(modules, kernelAt.nextGfn);
-  const startInfoGfn = (modulesAt.at(-1) ?? kernelAt).nextGfn;
   const acpi = acpiTables({ vcpus, aml, lowRsdp: needsLowRsdp(notes) });
   const { low, high } = ramEntries(map, 0);
   const memoryMap: E820Entry[] = [low, SPECIAL_PAGES, ...acpi.entries, ...high];
+
+  // From the bottom up: kernel, modules, start info. A kernel with MOD_START_PFN has its modules last.
+  const kernelAt = loadImage('kernel', image, notes.phys32Entry);
+  const modulesLast = notes.unmappedRamdisk;
+  const firstModule = kernelAt.nextGfn + (modulesLast ? startInfoFrames(cmdline, memoryMap) : 0);
+  const modulesAt = loadModules(modules, firstModule);
+  const startInfoGfn = modulesLast ? kernelAt.nextGfn : (modulesAt.at(-1) ?? kernelAt).nextGfn;
   const startInfo = startInfoStep(startInfoGfn, {
     cmdline,
     rsdp: acpi.rsdp,

@@ -2,7 +2,7 @@ import { XlError } from '../../base/error.ts';
 import { encode } from '../abi/codec.ts';
 import { sizeOf, struct } from '../abi/layout.ts';
 import { E820_TYPE, framesOf, PAGE_SIZE, type E820Entry, type WriteStep } from './build-plan.ts';
-import { pack, roundUp, zeros } from './pack.ts';
+import { pack, roundUp } from './pack.ts';
 
 /** What a PVH kernel, or hvmloader, finds at the address in ebx (public/arch-x86/hvm/start_info.h, version 1). */
 const hvmStartInfo = struct('struct hvm_start_info', {
@@ -54,15 +54,20 @@ export interface LoadedModule {
   readonly cmdline: string | null;
 }
 
+/** How many frames the start info of such a guest takes, wherever its modules lie. */
+export function startInfoFrames(cmdline: string | null, memoryMap: readonly E820Entry[]): number {
+  const modules = MAX_MODULES * (sizeOf(hvmModlistEntry) + MAX_CMDLINE);
+  const memmap = memoryMap.length * sizeOf(hvmMemmapTableEntry);
+  return framesOf(sizeOf(hvmStartInfo) + cmdlineRoom(cmdline) + modules + memmap);
+}
+
 /**
  * Writes the start info at frame `gfn`: the struct, the command line, modules, their command lines, the memory map.
  * Error: `cmdline-too-long`.
  */
 export function startInfoStep(gfn: number, { cmdline, rsdp, modules, memoryMap }: StartInfo): WriteStep {
-  const base = gfn * PAGE_SIZE;
-  const cmdlineAt = base + sizeOf(hvmStartInfo);
-  const cmdlineBytes = cmdline === null ? zeros(0) : terminated(cmdline, roundUp(Buffer.byteLength(cmdline) + 1, 8));
-  const modlist = cmdlineAt + cmdlineBytes.length;
+  const cmdlineAt = gfn * PAGE_SIZE + sizeOf(hvmStartInfo);
+  const modlist = cmdlineAt + cmdlineRoom(cmdline);
   const modCmdlines = modlist + MAX_MODULES * sizeOf(hvmModlistEntry);
   const memmap = modCmdlines + MAX_MODULES * MAX_CMDLINE;
   const slots = Array.from({ length: MAX_MODULES }, (_, index) => modules[index]);
@@ -77,7 +82,7 @@ export function startInfoStep(gfn: number, { cmdline, rsdp, modules, memoryMap }
       memmap_paddr: memmap,
       memmap_entries: memoryMap.length,
     }),
-    cmdlineBytes,
+    terminated(cmdline, cmdlineRoom(cmdline)),
     ...slots.map((module, index) =>
       encode(hvmModlistEntry, {
         paddr: module?.address ?? 0,
@@ -85,17 +90,23 @@ export function startInfoStep(gfn: number, { cmdline, rsdp, modules, memoryMap }
         cmdline_paddr: typeof module?.cmdline === 'string' ? modCmdlines + index * MAX_CMDLINE : 0,
       }),
     ),
-    ...slots.map((module) => terminated(module?.cmdline ?? '', MAX_CMDLINE)),
+    ...slots.map((module) => terminated(module?.cmdline ?? null, MAX_CMDLINE)),
     ...memoryMap.map((entry) =>
       encode(hvmMemmapTableEntry, { addr: entry.address, size: entry.size, type: E820_TYPE[entry.type] }),
     ),
   );
-  const pieces = [{ offset: 0, bytes }];
-  return { do: 'write', what: 'start info', gfn, frames: framesOf(bytes.length), pieces, rest: 'zero' };
+  const frames = startInfoFrames(cmdline, memoryMap);
+  return { do: 'write', what: 'start info', gfn, frames, pieces: [{ offset: 0, bytes }], rest: 'zero' };
 }
 
-function terminated(line: string, size: number): Uint8Array {
+/** Bytes for the kernel's command line and its end, in whole words of 8; none where there is no line. */
+const cmdlineRoom = (cmdline: string | null): number =>
+  cmdline === null ? 0 : roundUp(Buffer.byteLength(cmdline) + 1, 8);
+
+/** The line with a zero byte behind it, in `size` bytes; nothing but zero bytes for none. */
+function terminated(line: string | null, size: number): Uint8Array {
   const bytes = Buffer.alloc(size);
+  if (line === null) return bytes;
   if (Buffer.byteLength(line) >= size) {
     throw new XlError(
       'cmdline-too-long',

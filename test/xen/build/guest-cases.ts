@@ -32,6 +32,7 @@ export function noise(size: number, seed: number): Uint8Array {
 const PHYS32_ENTRY = 18;
 const GUEST_OS = 6;
 const SUPPORTED_FEATURES = 17;
+const MOD_START_PFN = 16;
 const kernel = (...notes: readonly NoteRecipe[]) =>
   makeElf({
     entry: 0xffffffff81000000n,
@@ -48,7 +49,11 @@ const unikernel = makeElf({
   notesIn: 'section',
 });
 const oldLinux = kernel({ type: GUEST_OS, value: 'linux' });
-const linux = kernel({ type: GUEST_OS, value: 'linux' }, { type: SUPPORTED_FEATURES, value: 1 << 15 });
+const linux = kernel(
+  { type: GUEST_OS, value: 'linux' },
+  { type: SUPPORTED_FEATURES, value: 1 << 15 },
+  { type: MOD_START_PFN, value: 1n },
+);
 const loader = makeElf({
   bits: 32,
   entry: 0x100000n,

@@ -167,8 +167,8 @@ describe('a PVH guest', () => {
             title: 'what is loaded where',
             lines: [
               'kernel: 0x1000000 to 0x1051000',
-              'ramdisk: 0x1051000 to 0x1059000',
-              'start info: 0x1059000 to 0x105a000',
+              'ramdisk: 0x1052000 to 0x105a000',
+              'start info: 0x1051000 to 0x1052000',
             ],
           },
         ],
