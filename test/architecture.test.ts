@@ -175,6 +175,16 @@ describe('the rooms of the house', () => {
     expect(offenders).toEqual([]);
   });
 
+  it('load native code only in lib/sys, and nowhere by the side door', () => {
+    const loads = /\b(process\.dlopen|createRequire)\b|\.node['"`]/;
+    const offenders = [...sources]
+      .filter(([file, text]) => !file.startsWith('lib/sys/') && loads.test(withoutComments(text)))
+      .map(([file]) => file);
+    expect(offenders).toEqual([]);
+    // What of npm's packages is native is this one.
+    expect(named(imports.filter(({ specifier }) => specifier === 'koffi'))).toEqual(['lib/sys/koffi.ts imports koffi']);
+  });
+
   it('import each file by its name with its ending', () => {
     const odd = imports.filter(({ target }) => target !== null && !/\.(ts|js|json)$/.test(target));
     expect(named(odd)).toEqual([]);
