@@ -48,6 +48,7 @@ const unikernel = makeElf({
   notes: [{ type: PHYS32_ENTRY, value: 0x100020n }],
   notesIn: 'section',
 });
+const shim = kernel();
 const oldLinux = kernel({ type: GUEST_OS, value: 'linux' });
 const linux = kernel(
   { type: GUEST_OS, value: 'linux' },
@@ -101,6 +102,20 @@ export const GUEST_CASES: readonly GuestCase[] = [
     name: 'pvh-on-demand',
     type: 'pvh',
     config: { ...common, memory: memory(256, 1024), vcpus: vcpus(2), kernel: linux, cmdline: 'x', modules: [ramdisk] },
+  },
+  {
+    // The PV shim is the kernel, and what it starts the first module.
+    name: 'pvh-within-shim',
+    type: 'pvh',
+    config: {
+      ...common,
+      memory: memory(256),
+      vcpus: vcpus(2),
+      kernel: shim,
+      cmdline: 'pv-shim console=xen,pv',
+      modules: [{ what: 'inner kernel', bytes: noise(40_000, 9), cmdline: 'root=/dev/xvda1 quiet' }, ramdisk],
+    },
+    keys: { pvshim: 1 },
   },
   { name: 'hvm-small', type: 'hvm', config: { ...hvm, memory: memory(72, 72, 8), vcpus: vcpus(1) } },
   { name: 'hvm-large', type: 'hvm', config: { ...hvm, memory: memory(6001, 6001, 8), vcpus: vcpus(7) } },

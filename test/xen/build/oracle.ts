@@ -44,9 +44,14 @@ function xlConfig(guest: GuestCase, directory: string, runner: string): string {
     ...guest.keys,
   };
   if (guest.type === 'pvh') {
-    keys.kernel = file('kernel', guest.config.kernel);
-    if (guest.config.cmdline !== null) keys.cmdline = `"${guest.config.cmdline}"`;
-    for (const { what, bytes } of guest.config.modules) keys[what] = file(what, bytes);
+    const { kernel, cmdline, modules } = guest.config;
+    const inner = modules.find(({ what }) => what === 'inner kernel');
+    if (inner !== undefined) keys.pvshim_path = file('shim', kernel);
+    keys.kernel = file('kernel', inner?.bytes ?? kernel);
+    const line = inner === undefined ? cmdline : inner.cmdline;
+    if (line !== null) keys.cmdline = `"${line}"`;
+    const ramdisk = modules.find(({ what }) => what === 'ramdisk');
+    if (ramdisk !== undefined) keys.ramdisk = file('ramdisk', ramdisk.bytes);
   } else {
     keys.firmware_override = file('loader', guest.config.loader);
     keys.bios_path_override = file('bios', guest.config.bios);
