@@ -14,7 +14,7 @@ const linux: KernelRecipe = { initP2m: 0x8000000000n, findsUnmappedRamdisk: true
 export const goldenGuests: readonly GoldenGuest[] = [
   { name: 'plain', recipe: {}, ramdiskBytes: 5000, mib: 9, cmdline: 'root=/dev/xvda ro' },
   { name: 'like Linux', recipe: linux, ramdiskBytes: 70_001, mib: 67, cmdline: 'console=hvc0' },
-  { name: 'like Linux, 5 GiB, no ramdisk', recipe: linux, ramdiskBytes: null, mib: 5120, cmdline: '' },
+  { name: 'like Linux, 1200 MiB, no ramdisk', recipe: linux, ramdiskBytes: null, mib: 1200, cmdline: '' },
   {
     name: 'list of frames just below the kernel',
     recipe: { initP2m: BASE[64] - 0x400000n, virtBase: BASE[64], start: 0 },

@@ -228,7 +228,7 @@ describe('a PV guest starts with everything in its place', () => {
     checkStart(start(wish));
   });
 
-  it('whatever the sizes and machine frames are', () => {
+  it('whatever the sizes and machine frames are', { timeout: 60_000 }, () => {
     const recipe = fc.record({
       bits: fc.constantFrom<32 | 64>(32, 64),
       base: fc.nat(0x3000),
@@ -249,7 +249,7 @@ describe('a PV guest starts with everything in its place', () => {
         const virtBase = BASE[rest.bits] + BigInt(base) * PAGE;
         checkStart(start({ ...other, recipe: { ...rest, virtBase, initP2m: rest.bits === 64 ? initP2m : null } }));
       }),
-      { numRuns: 25 },
+      { numRuns: 15 },
     );
   });
 
