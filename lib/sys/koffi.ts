@@ -10,7 +10,9 @@ export async function loadSys(): Promise<Sys> {
   const libc = koffi.load(null);
   const open = libc.func('int open(const char *path, int flags, unsigned int mode)') as NativeCall;
   const close = libc.func('int close(int fd)') as NativeCall;
-  const ioctl = libc.func('int ioctl(int fd, unsigned long request, void *argument)') as NativeCall;
+  const ioctl = libc.func('int ioctl(int fd, unsigned long request, void *argument)') as NativeCall & {
+    readonly async: (fd: number, request: number, argument: Uint8Array, done: Done) => void;
+  };
   const mmap = libc.func(
     'int64_t mmap(void *hint, size_t length, int prot, int flags, int fd, int64_t offset)',
   ) as NativeCall;
@@ -26,6 +28,15 @@ export async function loadSys(): Promise<Sys> {
     close: (fd) => void checked(close(fd), () => `close(${fd})`),
     ioctl: (fd, request, argument) =>
       checked(ioctl(fd, request, argument), () => `ioctl(${fd}, 0x${request.toString(16)})`),
+    ioctlAsync: (fd, request, argument) =>
+      new Promise((resolve, reject) => {
+        ioctl.async(fd, request, argument, (error, result) => {
+          // Until this returns, koffi's errno is the one of the call's own thread.
+          if (error !== null) reject(error);
+          else if (result === -1) reject(systemCallFailed(`ioctl(${fd}, 0x${request.toString(16)})`, koffi.errno()));
+          else resolve(result);
+        });
+      }),
     mmap: ({ length, prot, flags, fd }) => {
       const address = checked(mmap(null, length, prot, flags, fd, 0), () => `mmap of ${length} bytes of ${fd}`);
       return { address, memory: koffi.view(BigInt(address), length) };
@@ -37,6 +48,7 @@ export async function loadSys(): Promise<Sys> {
 
 /** A call of libc. Every one of ours answers with a number: koffi gives bigint only beyond 2^53. */
 type NativeCall = (...words: readonly (number | string | Uint8Array | null)[]) => number;
+type Done = (error: Error | null, result: number) => void;
 
 async function loadKoffi() {
   try {

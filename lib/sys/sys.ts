@@ -11,6 +11,8 @@ export interface Sys {
   close(fd: number): void;
   /** ioctl(2) with a pointer to the bytes, which the kernel may change; what the call returned, zero or more. */
   ioctl(fd: number, request: number, argument: Uint8Array): number;
+  /** The same on a thread of its own, for calls that take long: meanwhile the event loop runs. */
+  ioctlAsync(fd: number, request: number, argument: Uint8Array): Promise<number>;
   /** mmap(2), wherever the kernel finds room. */
   mmap(request: MmapRequest): Mapping;
   /** munmap(2). The memory must not be touched any more: there is nothing below it, and a touch ends the process. */

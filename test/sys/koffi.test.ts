@@ -62,6 +62,20 @@ describe.skipIf(unfit !== '')(`the native calls${unfit}`, () => {
     sys.close(fd);
   });
 
+  it('make a slow call aside, with an errno of its own', async () => {
+    const fd = sys.open(file, OPEN.readWrite);
+    const argument = new Uint8Array(8);
+    const calls = [sys.ioctlAsync(fd, FIONREAD, argument), sys.ioctlAsync(fd, PRIVCMD_HYPERCALL, new Uint8Array(48))];
+    // Its errno is another than theirs.
+    expect(errnoNameOf(thrownBy(() => sys.close(99_999)))).toBe('EBADF');
+    const [answer, refusal] = await Promise.allSettled(calls);
+    expect(answer).toEqual({ status: 'fulfilled', value: 0 });
+    expect(Buffer.from(argument).readInt32LE()).toBe(10_000);
+    expect(refusal).toMatchObject({ status: 'rejected', reason: { code: 'system-call-failed' } });
+    expect(errnoNameOf((refusal as PromiseRejectedResult).reason)).toBe('ENOTTY');
+    sys.close(fd);
+  });
+
   it('throw the errno’s name and what was called', () => {
     const zero = sys.open('/dev/zero', OPEN.readWrite | OPEN.closeOnExec);
     const failures: [() => unknown, string, string][] = [

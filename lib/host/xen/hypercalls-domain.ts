@@ -1,8 +1,8 @@
-import { setImmediate } from 'node:timers/promises';
 import { errnoNameOf } from '../../sys/sys.ts';
 import { decodeAll } from '../../xen/abi/codec.ts';
 import { handleOf, uuidOf } from '../../xen/abi/common.ts';
 import { CDF, DOMINF, getdomaininfo, SENDTRIGGERS, X86_MSR_RELAXED } from '../../xen/abi/domctl-structs.ts';
+import { encodeDomctl } from '../../xen/abi/domctl.ts';
 import { DOMIDS } from '../../xen/abi/hypercall.ts';
 import { sizeOf, type StructValue } from '../../xen/abi/layout.ts';
 import { domctl, sysctl, withRoom } from './hypercalls-call.ts';
@@ -55,21 +55,21 @@ export function createDomain(xen: Xen, domain: NewDomain): number {
 }
 
 /**
- * XEN_DOMCTL_destroydomain, again and again while Xen answers EAGAIN: it gives a large guest's memory back in pieces.
- * False where there is no such domain. Between the pieces others run, and the signal may end it: call again then.
+ * XEN_DOMCTL_destroydomain; false where there is no such domain. Xen gives a large guest's memory back for seconds, in
+ * which the event loop runs, and may want to be asked again (EAGAIN): the signal is heard in between.
  */
 export async function destroyDomain(xen: Xen, domid: number, signal: AbortSignal): Promise<boolean> {
+  const call = encodeDomctl('destroydomain', domid, {}, xen.domctl);
   for (;;) {
     signal.throwIfAborted();
     try {
-      domctl(xen, 'destroydomain', domid, {});
+      await xen.privcmd.hypercallAsync('domctl', call, `domctl destroydomain of domain ${domid}`);
       return true;
     } catch (error) {
       const errno = errnoNameOf(error);
       if (errno === 'ESRCH') return false;
       if (errno !== 'EAGAIN') throw error;
     }
-    await setImmediate(undefined, { signal });
   }
 }
 

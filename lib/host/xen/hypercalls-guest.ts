@@ -7,9 +7,16 @@ import type { Xen } from './version.ts';
 /** A setting by its name or by its number. */
 export type HvmParamId = HvmParam | number;
 
-/** HVMOP_set_param (xen/include/public/hvm/params.h): a setting of a PVH or HVM guest. */
-export const setHvmParam = (xen: Xen, domid: number, param: HvmParamId, value: number | bigint): void =>
-  void hvmOp(xen, 'set_param', domid, param, value);
+/**
+ * HVMOP_set_param (xen/include/public/hvm/params.h): a setting of a PVH or HVM guest. ALTP2M can only be read since
+ * Xen 4.19, where createdomain decides it, and off is what it decides unless told: to set that is no call there.
+ */
+export function setHvmParam(xen: Xen, domid: number, param: HvmParamId, value: number | bigint): void {
+  const isAltp2m = param === 'ALTP2M' || param === HVM_PARAMS.ALTP2M;
+  if (isAltp2m && BigInt(value) === 0n && xen.domctl >= ALTP2M_AT_CREATION) return;
+  hvmOp(xen, 'set_param', domid, param, value);
+}
+const ALTP2M_AT_CREATION = 0x17;
 
 /** HVMOP_get_param. */
 export const getHvmParam = (xen: Xen, domid: number, param: HvmParamId): bigint =>

@@ -51,6 +51,23 @@ export class Privcmd {
   }
 
   /**
+   * A hypercall that may take seconds, on a thread of its own: its one argument is a pointer to these bytes, which have
+   * pages to themselves until it ends.
+   */
+  async hypercallAsync(name: HypercallName, argument: Uint8Array, what: string): Promise<void> {
+    const own = this.mapOf(this.buffersFd, argument.length);
+    try {
+      new Uint8Array(own.memory).set(argument);
+      const request = encode(privcmdHypercall, { op: HYPERCALLS[name], arg: [BigInt(own.address)] });
+      await this.sys.ioctlAsync(this.fd, PRIVCMD_IOCTLS.HYPERCALL, request);
+    } catch (error) {
+      throw hypercallFailed(what, error);
+    } finally {
+      this.sys.munmap(own);
+    }
+  }
+
+  /**
    * Maps frames of a domain, in this order, for reading and writing: gfns of a translated guest, machine frames of a PV
    * one. Errors: `cannot-map-frames`, which names the first frame that is not there.
    */

@@ -1,4 +1,5 @@
 import { constants } from 'node:os';
+import { setImmediate } from 'node:timers/promises';
 import { MAP, systemCallFailed, type Mapping, type Sys } from '../../../lib/sys/sys.ts';
 import { decode, encode } from '../../../lib/xen/abi/codec.ts';
 import { decodeDomctl, domctl, DOMCTLS, encodeDomctl, type DomctlName } from '../../../lib/xen/abi/domctl.ts';
@@ -111,6 +112,11 @@ export class FakeXen implements Sys {
       if (error instanceof Refusal) throw systemCallFailed(`ioctl 0x${request.toString(16)}`, error.errno);
       throw error;
     }
+  }
+
+  async ioctlAsync(fd: number, request: number, argument: Uint8Array): Promise<number> {
+    await setImmediate();
+    return this.ioctl(fd, request, argument);
   }
 
   /** Hypercall memory: bytes at an address, as Xen follows a pointer. */
