@@ -36,25 +36,24 @@ export function acpiTables({ vcpus, aml, lowRsdp }: AcpiConfig): AcpiTables {
   const start = ACPI_BASE + PAGE_SIZE;
   const tables: Piece[] = [];
   let end = start;
-  const add = (make: (address: number) => Uint8Array, align = 16): number => {
+  const add = (bytes: Uint8Array, align = 16): number => {
     const address = roundUp(end, align);
-    const bytes = make(address);
     tables.push({ offset: address - ACPI_BASE, bytes });
     end = address + bytes.length;
     return address;
   };
 
-  const facsAt = add(facs, 64);
-  const dsdtAt = add(() => table('DSDT', 5, aml));
-  const oldFadtAt = add(() => oldFadt(facsAt, dsdtAt));
-  const fadtAt = add(() => fadt(facsAt, dsdtAt));
-  const madtAt = add(() => madt(vcpus));
+  const facsAt = add(facs(), 64);
+  const dsdtAt = add(table('DSDT', 5, aml));
+  const oldFadtAt = add(oldFadt(facsAt, dsdtAt));
+  const fadtAt = add(fadt(facsAt, dsdtAt));
+  const madtAt = add(madt(vcpus));
   // libxl keeps room in the MADT for 16 interrupt overrides and an I/O APIC, which PVH does not have.
   end += 16 * 10 + 12;
-  const xsdtAt = add(() => table('XSDT', 1, u64(fadtAt, madtAt)));
+  const xsdtAt = add(table('XSDT', 1, u64(fadtAt, madtAt)));
   // libxl's lists have room for one entry more than they have.
   end += 8;
-  const rsdtAt = add(() => table('RSDT', 1, u32(oldFadtAt, madtAt)));
+  const rsdtAt = add(table('RSDT', 1, u32(oldFadtAt, madtAt)));
   end += 4;
 
   const tableFrames = framesOf(end - start);

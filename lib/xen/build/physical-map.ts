@@ -48,13 +48,9 @@ export function physicalMap({ targetKiB, maxKiB, videoKiB }: GuestMemory, holeSt
 export function populateSteps(map: PhysicalMap, { vgaHole }: { readonly vgaHole: boolean }): BuildStep[] {
   const onDemand = map.frames > map.targetFrames;
   const pages = map.targetFrames - (vgaHole ? VGA_HOLE.end - VGA_HOLE.start : 0);
-  const ranges = vgaHole
-    ? [
-        [0, VGA_HOLE.start],
-        [VGA_HOLE.end, frameAt(map.lowEnd)],
-      ]
-    : [[0, frameAt(map.lowEnd)]];
-  const runs = [...ranges, [frameAt(FOUR_GIB), frameAt(map.highEnd)]].flatMap(([from, to]) => runsOf(from!, to!));
+  const low = frameAt(map.lowEnd);
+  const below = vgaHole ? [...runsOf(0, VGA_HOLE.start), ...runsOf(VGA_HOLE.end, low)] : runsOf(0, low);
+  const runs = [...below, ...runsOf(frameAt(FOUR_GIB), frameAt(map.highEnd))];
   return [
     { do: 'claim', pages },
     ...(onDemand ? [{ do: 'set-pod-target', pages } as const] : []),

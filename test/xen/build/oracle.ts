@@ -20,7 +20,8 @@ export function sightStockXl(runner: string, guest: GuestCase): Sighting {
     writeFileSync(config, xlConfig(guest, directory, runner));
     // What xl 4.17 leaves uninitialised between its tables comes out zero: malloc's bytes are this one's complement.
     const env = { ...process.env, ORACLE_LOG: join(directory, 'log'), MALLOC_PERTURB_: '255' };
-    execFileSync(runner, ['create', '-p', config], { env, stdio: ['ignore', 'ignore', 'inherit'] });
+    // -e: nothing stays behind to watch a domain that is none.
+    execFileSync(runner, ['create', '-p', '-e', config], { env, stdio: ['ignore', 'ignore', 'inherit'] });
     const lines = readFileSync(join(directory, 'log', 'hypercalls.log'), 'utf8').split('\n');
     return sight(lines, join(directory, 'log', 'guest.mem'));
   } finally {
