@@ -34,16 +34,7 @@ export function domainSkeleton(domain: DomainIdentity): StoreOp[] {
   const write = (path: Text, value: Text): StoreOp => ({ op: 'write', path, value });
   const hvm = type === 'hvm';
   return [
-    {
-      op: 'require-unused-name',
-      name,
-      domid,
-      error: {
-        code: 'domain-name-taken',
-        message: `Domain with name "${name}" already exists.`,
-        hint: `choose another name, or see \`xl list ${name}\``,
-      },
-    },
+    requireUnusedName(domid, name),
     { op: 'rm', path: home },
     empty(home, guestReads),
     { op: 'rm', path: vm },
@@ -71,6 +62,33 @@ export function domainSkeleton(domain: DomainIdentity): StoreOp[] {
 }
 
 const inControl = (name: string): string => `control/${name}`;
+
+const requireUnusedName = (domid: Text, name: string): StoreOp => ({
+  op: 'require-unused-name',
+  name,
+  domid,
+  error: {
+    code: 'domain-name-taken',
+    message: `Domain with name "${name}" already exists.`,
+    hint: `choose another name, or see \`xl list ${name}\``,
+  },
+});
+
+/** Gives a domain another name (`libxl_domain.c:libxl__domain_rename`, one transaction); one that another has makes it fail. */
+export function renameDomain(domain: { readonly domid: Text; readonly uuid: string | null }, name: string): StoreOp[] {
+  const { domid, uuid } = domain;
+  return [
+    requireUnusedName(domid, name),
+    { op: 'write', path: t`${domainPath(domid)}/name`, value: name },
+    ...(uuid === null ? [] : [{ op: 'write', path: t`${vmPath(uuid)}/name`, value: name } as const]),
+  ];
+}
+
+/** Where a guest is asked to end, with `poweroff` or `reboot`; it clears the node when it has taken note. */
+export const shutdownRequestPath = (domid: Text): Text => t`${domainPath(domid)}/control/shutdown`;
+
+/** Where a guest gets a letter as if from its SysRq key. */
+export const sysrqPath = (domid: Text): Text => t`${domainPath(domid)}/control/sysrq`;
 
 /** What the guest may know of the machine it got, written once its memory is built. */
 export interface BuiltDomain {

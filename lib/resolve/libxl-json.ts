@@ -1,4 +1,6 @@
 import type { DomainConfig } from '../config/domain.ts';
+import type { Vif } from '../config/vif.ts';
+import type { VifDevice } from '../device/vif.ts';
 import type { Disk } from '../disk/disk.ts';
 import type { Resolved } from './resolved.ts';
 import { resolveVcpus } from './size.ts';
@@ -31,7 +33,7 @@ export function libxlConfig(domain: Resolved): JsonObject {
     }),
     b_info: buildInfo(domain),
     disks: list(config.disks.map(({ disk }) => diskJson(disk))),
-    nics: list(domain.vifs.map((vif, index) => nicJson(domain, vif, index))),
+    nics: list(domain.vifs.map((vif, index) => nicJson(config.vifs[index]!.vif, vif))),
     ...endings(config),
   });
 }
@@ -128,21 +130,27 @@ export function diskJson(disk: Disk): JsonObject {
   });
 }
 
-function nicJson({ config }: Resolved, vif: Resolved['vifs'][number], index: number): JsonObject {
-  const said = config.vifs[index]!.vif;
+/** One interface in libxl's JSON: what was said, and what was chosen for it if anything was; what `xl -N network-attach` prints. */
+export function nicJson(
+  said: Omit<Vif, 'devid'>,
+  chosen: Partial<Pick<VifDevice, 'devid' | 'mac' | 'type'>>,
+): JsonObject {
+  const { devid, mac = said.mac, type = said.type } = chosen;
   return compact({
-    devid: vif.devid,
+    backend_domname: said.backendDomname,
+    devid,
     mtu: said.mtu,
     model: said.model,
-    mac: vif.mac,
+    mac,
     ip: said.ip,
     bridge: said.bridge,
     ifname: said.ifname,
     script: said.script,
-    nictype: vif.type === 'ioemu' ? 'vif_ioemu' : 'vif',
+    nictype: type === 'ioemu' ? 'vif_ioemu' : type,
     rate_bytes_per_interval: said.rate === null ? null : Number(said.rate.bytesPerInterval),
     rate_interval_usecs: said.rate?.intervalUsecs,
     gatewaydev: said.gatewaydev,
+    coloft_forwarddev: said.forwarddev,
     trusted: defbool(said.trusted),
   });
 }

@@ -1,6 +1,6 @@
 import type { Diagnostic } from '../base/error.ts';
 import type { HostFacts } from '../base/facts.ts';
-import { hole } from '../base/text.ts';
+import { hole, type Text } from '../base/text.ts';
 import type { ConfiguredVif, DomainConfig } from '../config/domain.ts';
 import type { VifDevice } from '../device/vif.ts';
 import { backendDomain } from './backend-domain.ts';
@@ -11,18 +11,30 @@ import type { Choices } from './resolved.ts';
 const XEN_OUI = '00:16:3e';
 const DEFAULT_MTU = 1500;
 
-/** Interfaces with libxl's defaults (`libxl__device_nic_setdefault`). */
+/** What an interface is resolved for: a domain that is being made, or one that runs. */
+export interface VifOwner {
+  readonly domid: Text;
+  readonly type: 'pv' | 'pvh' | 'hvm';
+  readonly hotplug: boolean;
+}
+
+/** The interfaces of a configuration, and the clashes between them. */
 export function resolveVifs(config: DomainConfig, facts: HostFacts, choices: Choices): Found<VifDevice[]> {
-  const found = config.vifs.map((configured, index) => resolveVif(configured, config, facts, choices.mac(index)));
+  const owner: VifOwner = { domid: hole('domid'), type: config.type, hotplug: false };
+  const found = config.vifs.map((configured, index) => resolveVif(configured, owner, facts, choices.mac(index)));
   return {
     value: found.map(({ value }) => value),
     diagnostics: [...found.flatMap(({ diagnostics }) => diagnostics), ...sameDevids(config.vifs)],
   };
 }
 
-function resolveVif(
+/**
+ * One interface with libxl's defaults (`libxl__device_nic_setdefault`). An HVM guest that runs has no slot for another
+ * emulated card, so there it is a PV interface. `randomBytes` end its MAC where none is said.
+ */
+export function resolveVif(
   configured: ConfiguredVif,
-  { type }: DomainConfig,
+  { domid, type, hotplug }: VifOwner,
   facts: HostFacts,
   randomBytes: readonly [number, number, number],
 ): Found<VifDevice> {
@@ -31,10 +43,10 @@ function resolveVif(
   const emulated = vif.type === 'ioemu' && type !== 'hvm' ? [emulatedInPv(configured)] : [];
   return {
     value: {
-      domid: hole('domid'),
+      domid,
       backendDomid: String(backend.value),
       devid: vif.devid,
-      type: vif.type ?? (type === 'hvm' ? 'ioemu' : 'vif'),
+      type: vif.type ?? (type === 'hvm' && !hotplug ? 'ioemu' : 'vif'),
       mac: vif.mac ?? xenMac(randomBytes),
       bridge: vif.bridge ?? 'xenbr0',
       script: absoluteScript(vif.script ?? 'vif-bridge', facts),
