@@ -94,6 +94,7 @@ modules() {
   done
 }
 modules virtio.order virtio_ring virtio virtio_pci_legacy_dev virtio_pci_modern_dev virtio_pci virtio_console virtio_blk
+modules power.order button evdev
 modules ide.order scsi_common scsi_mod libata ata_piix sd_mod cdrom sr_mod
 cp "$here/guest/init" "$work/tree/init"
 chmod 755 "$work/tree/init"

@@ -16,6 +16,7 @@ import { type Domain, type DomainInfo } from './domains.ts';
 import { performHypercall, type HypervisorEffects } from './hypervisor.ts';
 import type { Machine, MachineEnd } from './machine.ts';
 import { cpuSeconds, Machines } from './machines.ts';
+import { hearShutdownRequests } from './shutdown-requests.ts';
 import { consoleClientSocket, embeddedDirs, type StateDir } from './state-dir.ts';
 
 export interface HostOptions {
@@ -124,7 +125,9 @@ export class EmbeddedHost {
   #list(): Promise<DomainInfo[]> {
     return Promise.all(
       this.#options.domains.all().map(async (domain) => {
-        const { domid, uuid, name, type, shutdown, maxVcpus: vcpus, memoryKiB } = domain;
+        const { domid, uuid, type, shutdown, maxVcpus: vcpus, memoryKiB } = domain;
+        // A domain may have been renamed since it was made; before it has nodes it has the name that it was made with.
+        const name = (await this.#options.store.read(`/local/domain/${domid}/name`)) ?? domain.name;
         const machine = this.#machines.get(domid);
         const state = shutdown !== null ? 'shutdown' : domain.paused ? 'paused' : 'running';
         const used = machine === null ? 0 : await cpuSeconds(machine.pid);
@@ -190,7 +193,11 @@ export class EmbeddedHost {
     return machine;
   }
 
-  async #machineReady({ domid }: Machine): Promise<void> {
+  async #machineReady(machine: Machine): Promise<void> {
+    const { domid } = machine;
+    const ended = new AbortController();
+    void machine.ended.then(() => ended.abort());
+    void hearShutdownRequests(machine, this.#options, ended.signal);
     await this.#driver.machineChanged(domid);
     await this.#options.store.transaction(async (view) => {
       const model = `/local/domain/0/device-model/${domid}`;

@@ -53,6 +53,8 @@ export class Machine {
   #monitor: QmpClient | null = null;
   #drives: ReadonlySet<string> = new Set();
   #reason: ShutdownReason | null = null;
+  /** What it means when the guest switches itself off. */
+  #ending: 'poweroff' | 'reboot' = 'poweroff';
   #over = false;
 
   static async start(options: MachineOptions, signal: AbortSignal): Promise<Machine> {
@@ -104,8 +106,9 @@ export class Machine {
   #note({ name, data }: QmpEvent): void {
     if (name === 'GUEST_PANICKED') this.#reason = 'crash';
     if (name !== 'SHUTDOWN') return;
-    if (data.reason === 'guest-shutdown') this.#reason ??= 'poweroff';
-    if (data.reason === 'guest-reset') this.#reason ??= 'reboot';
+    if (data.reason === 'guest-shutdown') this.#reason ??= this.#ending;
+    // The second is our own reset button.
+    if (data.reason === 'guest-reset' || data.reason === 'host-qmp-system-reset') this.#reason ??= 'reboot';
   }
 
   async resume(): Promise<void> {
@@ -117,6 +120,15 @@ export class Machine {
 
   async pause(): Promise<void> {
     await this.execute([{ execute: 'stop' }]);
+  }
+
+  /**
+   * Tells the guest by ACPI to end in good order. There is no button for a reboot, so that is a guest which switches
+   * itself off as well; its end then counts as one.
+   */
+  async pressPowerButton(ending: 'poweroff' | 'reboot'): Promise<void> {
+    this.#ending = ending;
+    await this.execute([{ execute: 'system_powerdown' }]);
   }
 
   /** Sends commands to the monitor in order; their answers. */
