@@ -44,7 +44,8 @@ export function buildWithStockXl(runner: string, guest: GoldenGuest): BuiltGuest
     const kernel = file('kernel', makePvKernel(guest.recipe));
     const config = `name="pv"\ntype="pv"\nvcpus=1\nkernel="${kernel}"\nmemory=${guest.mib}\ncmdline="${guest.cmdline}"\n`;
     const log = join(directory, 'log');
-    const args = ['create', '-p', file('guest.cfg', config + ramdisk)];
+    // -e: without the monitor that xl leaves behind.
+    const args = ['create', '-e', '-p', file('guest.cfg', config + ramdisk)];
     execFileSync(runner, args, { env: { ...process.env, ORACLE_LOG: log }, stdio: ['ignore', 'ignore', 'inherit'] });
     return lookAt(log, guest);
   } finally {
