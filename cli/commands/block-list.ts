@@ -1,4 +1,5 @@
 import { findDomid } from '../find-domain.ts';
+import { nodeNumber } from '../node-number.ts';
 import { readDevices } from '../../lib/host/inventory.ts';
 import { withHost } from '../open-host.ts';
 import { blockListLines, type ListedDisk } from '../print/lists.ts';
@@ -35,13 +36,10 @@ async function disksOf(store: StoreView, domid: number): Promise<ListedDisk[]> {
         devid,
         backendDomid,
         frontendDomid: domid,
-        state: numberOf(frontendState),
-        eventChannel: numberOf(await store.read(`${frontend}/event-channel`)),
-        ringRef: numberOf(await store.read(`${frontend}/ring-ref`)),
+        state: nodeNumber(frontendState),
+        eventChannel: nodeNumber(await store.read(`${frontend}/event-channel`)),
+        ringRef: nodeNumber(await store.read(`${frontend}/ring-ref`)),
         backendPath: backend,
       })),
   );
 }
-
-/** A guest writes these nodes: what is no number counts as missing. */
-const numberOf = (value: string | null): number => (value !== null && /^\d{1,10}$/.test(value) ? Number(value) : -1);

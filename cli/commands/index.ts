@@ -56,6 +56,22 @@ const planning = [
   },
 ] as const;
 
+/** How guests are asked to end: `shutdown` and `reboot`. */
+const ending = [
+  { name: 'all', letter: 'a', summary: 'Ask every domain but domain 0.' },
+  {
+    name: 'wait',
+    letter: 'w',
+    repeatable: true,
+    summary: 'Wait until the domains have ended; given twice, until they have been destroyed.',
+  },
+  {
+    name: 'force',
+    letter: 'F',
+    summary: 'Fall back to an ACPI event for guests without PV drivers.',
+  },
+] as const;
+
 /**
  * Every command, in the order in which help lists them: what xl has in xl's order (tools/xl/xl_cmdtable.c), then ours.
  * A name of two words is a command of a group: `disk explain`.
@@ -107,6 +123,26 @@ export const commands = {
     words: ['domain'],
     dryRun: true,
   },
+  shutdown: {
+    synopsis: '[options] <-a or Domain>',
+    summary: 'Issue a shutdown signal to a domain',
+    description:
+      'The guest ends itself, in good order. The command waits until the guest has taken note, for a minute at most; with -w until it has ended.',
+    options: [...ending, ...planning],
+    minWords: 0,
+    words: ['domain'],
+    dryRun: true,
+  },
+  reboot: {
+    synopsis: '[options] <-a or Domain>',
+    summary: 'Issue a reboot signal to a domain',
+    description:
+      'The guest ends itself, in good order. The command waits until the guest has taken note, for a minute at most; with -w until it has ended.',
+    options: [...ending, ...planning],
+    minWords: 0,
+    words: ['domain'],
+    dryRun: true,
+  },
   pause: {
     synopsis: '<Domain>',
     summary: 'Pause execution of a domain',
@@ -138,6 +174,13 @@ export const commands = {
     minWords: 1,
     words: ['domain'],
   },
+  'vm-list': {
+    synopsis: '',
+    summary: 'List guest domains by UUID',
+    options: [],
+    minWords: 0,
+    words: [],
+  },
   domid: {
     synopsis: '<DomainName>',
     summary: 'Convert a domain name to domain id',
@@ -151,6 +194,46 @@ export const commands = {
     options: [],
     minWords: 1,
     words: ['word'],
+  },
+  rename: {
+    synopsis: '<Domain> <NewDomainName>',
+    summary: 'Rename a domain',
+    options: planning,
+    minWords: 2,
+    words: ['domain', 'word'],
+    dryRun: true,
+  },
+  sysrq: {
+    synopsis: '<Domain> <letter>',
+    summary: 'Send a sysrq to a domain',
+    options: [],
+    minWords: 2,
+    words: ['domain', 'word'],
+  },
+  'network-attach': {
+    synopsis: '<Domain> [type=<type>] [mac=<mac>] [bridge=<bridge>] [ip=<ip>] [script=<script>] [key=value]...',
+    summary: 'Create a new virtual network device',
+    description: 'Each word is one key=value of the interface, with the keys of vif in xl.cfg(5).',
+    options: planning,
+    minWords: 1,
+    words: ['domain', 'word'],
+    dryRun: true,
+  },
+  'network-list': {
+    synopsis: '<Domain(s)>',
+    summary: 'List virtual network interfaces for a domain',
+    options: [],
+    minWords: 1,
+    words: ['domain'],
+  },
+  'network-detach': {
+    synopsis: '<Domain> <DevId or mac>',
+    summary: "Destroy a domain's virtual network device",
+    description: 'The guest is asked to let go first; one that does not answer loses the interface all the same.',
+    options: planning,
+    minWords: 2,
+    words: ['domain', 'device'],
+    dryRun: true,
   },
   'block-attach': {
     synopsis: '<Domain> <disk-spec-component(s)>...',
@@ -175,6 +258,13 @@ export const commands = {
     minWords: 2,
     words: ['domain', 'device'],
     dryRun: true,
+  },
+  uptime: {
+    synopsis: '[-s] [Domain]',
+    summary: 'Print uptime for all/some domains',
+    options: [{ name: 'short', letter: 's', summary: 'Print a line for each domain as uptime(1) does.' }],
+    minWords: 0,
+    words: ['domain'],
   },
   'disk explain': {
     synopsis: '<disk-spec-component(s)>...',

@@ -89,3 +89,34 @@ export function blockListLines(disks: readonly ListedDisk[]): string[] {
     ),
   ];
 }
+
+/** An interface as `xl network-list` shows it; -1 where a node is missing. */
+export interface ListedVif {
+  readonly devid: number;
+  readonly backendDomid: number;
+  readonly frontendDomid: number;
+  readonly mac: string;
+  readonly state: number;
+  readonly eventChannel: number;
+  readonly txRingRef: number;
+  readonly rxRingRef: number;
+  readonly backendPath: string;
+}
+
+/** The header of `xl network-list`, byte for byte (xl_nic.c:main_networklist). */
+export const networkListHeader = (): string =>
+  `Idx BE Mac Addr.         handle state evt-ch   tx-/rx-ring-ref ${padEnd('BE-path', 30)}`;
+
+/** A row of `xl network-list`, byte for byte: `handle` is the device's number, and a column left of its heading. */
+export function networkListLine(vif: ListedVif): string {
+  const place = `${padEnd(String(vif.devid), 3)} ${padEnd(String(vif.backendDomid), 2)} ${vif.mac}`;
+  const ends = [padStart(String(vif.devid), 6), padStart(String(vif.state), 5), padStart(String(vif.eventChannel), 6)];
+  const rings = `${padStart(String(vif.txRingRef), 5)}/${padEnd(String(vif.rxRingRef), 11)}`;
+  return `${place}${ends.join(' ')} ${rings} ${padEnd(vif.backendPath, 30)}`;
+}
+
+/** `xl vm-list`, byte for byte (xl_info.c:list_vm). */
+export const vmListLines = (domains: readonly Pick<ListedDomain, 'uuid' | 'domid' | 'name'>[]): string[] => [
+  'UUID                                  ID    name',
+  ...domains.map(({ uuid, domid, name }) => `${uuid}  ${domid}    ${padEnd(name, 30)}`),
+];

@@ -1,5 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { blockListLines, domainListLines, type ListedDomain } from '../../cli/print/lists.ts';
+import {
+  blockListLines,
+  domainListLines,
+  networkListHeader,
+  networkListLine,
+  vmListLines,
+  type ListedDomain,
+} from '../../cli/print/lists.ts';
 
 const domain: ListedDomain = {
   domid: 3,
@@ -65,6 +72,37 @@ describe('xl block-list', () => {
       'Vdev  BE  handle state evt-ch ring-ref BE-path                       ',
       '51712 0   3      4     12     8        /local/domain/0/backend/vbd/3/51712',
       '51712 0   3      -1    12     8        /x                            ',
+    ]);
+  });
+});
+
+describe('xl network-list', () => {
+  it('prints what stock xl prints, blanks at the end included', () => {
+    const vif = {
+      devid: 0,
+      backendDomid: 0,
+      frontendDomid: 3,
+      mac: '00:16:3e:01:02:03',
+      state: 4,
+      eventChannel: 12,
+      txRingRef: 8,
+      rxRingRef: 1280,
+      backendPath: '/local/domain/0/backend/vif/3/0',
+    };
+    const queues = { ...vif, devid: 12, state: -1, eventChannel: -1, txRingRef: -1, rxRingRef: -1, backendPath: '/x' };
+    expect([networkListHeader(), networkListLine(vif), networkListLine(queues)]).toEqual([
+      'Idx BE Mac Addr.         handle state evt-ch   tx-/rx-ring-ref BE-path                       ',
+      '0   0  00:16:3e:01:02:03     0     4     12     8/1280        /local/domain/0/backend/vif/3/0',
+      '12  0  00:16:3e:01:02:03    12    -1     -1    -1/-1          /x                            ',
+    ]);
+  });
+});
+
+describe('xl vm-list', () => {
+  it('prints what stock xl prints', () => {
+    expect(vmListLines([domain])).toEqual([
+      'UUID                                  ID    name',
+      '00000000-0000-0000-0000-000000000003  3    web                           ',
     ]);
   });
 });
