@@ -76,6 +76,31 @@ describe.runIf(ready)('on the embedded host', () => {
   );
 
   test(
+    'all guests are asked, also where one of them cannot be; a dry run asks none',
+    async () => {
+      // Paused guests: the request waits for them in their machine.
+      await session.ok('create', '-q', '-p', await example('hvm'));
+      await session.ok('create', '-q', '-p', await example('pvh'));
+      const asked = [{ domid: 2, state: 'asked' }];
+      const mixed = await session.xl('--json', 'shutdown', '-a');
+      expect({ status: mixed.status, answer: JSON.parse(mixed.stdout) as unknown }).toEqual({
+        status: 1,
+        answer: asked,
+      });
+      expect(JSON.parse(mixed.stderr)).toMatchObject({ error: { code: 'no-pv-control' } });
+
+      // As an HVM guest says that it has PV drivers.
+      session.write('/local/domain/1/control/feature-poweroff', '1');
+      const plan = await session.ok('shutdown', '-n', 'hello-hvm');
+      expect(plan).toContain('/local/domain/1/control/shutdown');
+      expect((await session.xl('reboot', '-n', 'hello-hvm')).status).toBe(1);
+      expect(JSON.parse(await session.ok('--json', 'shutdown', 'hello-hvm'))).toEqual([{ domid: 1, state: 'asked' }]);
+      expect(await session.ok('list')).toMatch(/^hello-hvm .*\nhello /m);
+    },
+    PATIENCE,
+  );
+
+  test(
     'a domain is renamed, gets and loses an interface, and is listed with its age',
     async () => {
       await session.ok('create', '-q', '-p', await example('pvh'));

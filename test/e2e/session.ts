@@ -1,4 +1,4 @@
-import { spawn, type ChildProcess } from 'node:child_process';
+import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -58,6 +58,12 @@ export class Session {
     const opened = new GuestConsole(this.start('console', domain));
     this.consoles.push(opened);
     return opened;
+  }
+
+  /** Writes a node of the host's xenstore, as a guest would. */
+  write(path: string, value: string): void {
+    const env = { ...process.env, XENSTORED_PATH: join(this.stateDirectory, 'xenstored.sock') };
+    execFileSync('xenstore-write', [path, value], { env });
   }
 
   /** Every node of the host's xenstore, as paths. */
