@@ -15,13 +15,20 @@ export interface XenVersion {
   readonly minor: number;
   /** `.7`, `-unstable`. */
   readonly extra: string;
-  /** `xen-3.0-x86_64 hvm-3.0-x86_64 …`: the kinds of guests. */
+  /** `xen-3.0-x86_64 hvm-3.0-x86_64 `: the kinds of guests, with the blank that Xen puts after each. */
   readonly capabilities: string;
   readonly changeset: string;
   readonly commandline: string;
   readonly compiler: string;
   readonly compiledBy: string;
+  readonly compileDomain: string;
   readonly compileDate: string;
+  /** Bytes. */
+  readonly pageSize: number;
+  /** Where Xen begins in a PV guest's addresses. */
+  readonly virtStart: bigint;
+  /** In hexadecimal digits; empty where Xen was linked without one. */
+  readonly buildId: string;
 }
 
 /** What xen_version tells. */
@@ -32,14 +39,37 @@ export function xenVersion(xen: Xen): XenVersion {
     major: number >> 16,
     minor: number & 0xffff,
     extra: textOf(xenverBytes(xen, 'extraversion', 16)),
-    capabilities: textOf(xenverBytes(xen, 'capabilities', 1024)).trim(),
+    capabilities: textOf(xenverBytes(xen, 'capabilities', 1024)),
     changeset: textOf(xenverBytes(xen, 'changeset', 64)),
-    commandline: textOf(xenverBytes(xen, 'commandline', 1024)).trim(),
+    commandline: textOf(xenverBytes(xen, 'commandline', 1024)),
     compiler: textOf(built.compiler),
-    compiledBy: [textOf(built.compile_by), textOf(built.compile_domain)].filter(Boolean).join('@'),
+    compiledBy: textOf(built.compile_by),
+    compileDomain: textOf(built.compile_domain),
     compileDate: textOf(built.compile_date),
+    pageSize: xen.privcmd.hypercall('xen_version', [XENVER.pagesize], 'xen_version pagesize'),
+    virtStart: Buffer.from(xenverBytes(xen, 'platform_parameters', 8)).readBigUInt64LE(),
+    buildId: readBuildId(xen),
   };
 }
+
+/** struct xen_build_id: how many bytes may follow, then those bytes; the result says how many did. ENODATA: there is none. */
+function readBuildId(xen: Xen): string {
+  const room = Buffer.alloc(LENGTH_BYTES + MOST_BUILD_ID_BYTES);
+  room.writeUInt32LE(MOST_BUILD_ID_BYTES);
+  return withBytes(xen, room, ({ address, bytes }) => {
+    try {
+      const length = xen.privcmd.hypercall('xen_version', [XENVER.build_id, address], 'xen_version build_id');
+      return Buffer.from(bytes.subarray(LENGTH_BYTES, LENGTH_BYTES + length)).toString('hex');
+    } catch (error) {
+      if (errnoNameOf(error) === 'ENODATA') return '';
+      throw error;
+    }
+  });
+}
+
+const LENGTH_BYTES = 4;
+/** A linker's build id has 20 bytes. */
+const MOST_BUILD_ID_BYTES = 64;
 
 function xenverBytes(xen: Xen, name: keyof typeof XENVER, size: number): Uint8Array {
   return withRoom(xen, size, ({ address, bytes }) => {
@@ -159,6 +189,15 @@ export function listCpupools(xen: Xen): Cpupool[] {
     if (pool === null) return pools;
     pools.push(pool);
   }
+}
+
+/** XEN_SYSCTL_cpupool_op, FREEINFO: the CPUs that are in no pool. */
+export function freeCpus(xen: Xen): number[] {
+  const cpus = sysctl(xen, 'physinfo', {}).max_cpu_id + 1;
+  return withRoom(xen, Math.ceil(cpus / 8), ({ address, bytes }) => {
+    sysctl(xen, 'cpupool_op', { op: CPUPOOL_OPS.FREEINFO, cpumap: { bitmap: address, nr_bits: cpus } });
+    return membersOf(bytes);
+  });
 }
 
 function cpupoolFrom(xen: Xen, first: number, cpus: number): Cpupool | null {

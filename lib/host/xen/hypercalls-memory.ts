@@ -1,3 +1,4 @@
+import { errnoNameOf } from '../../sys/sys.ts';
 import { readFrameList, writeFrameList } from '../../xen/abi/frames.ts';
 import { encode } from '../../xen/abi/codec.ts';
 import {
@@ -8,6 +9,7 @@ import {
   memoryReservation,
   podTarget,
   XENMAPSPACE,
+  XENMEM,
   XENMEMF,
   xenmemfNode,
   type MemoryMapEntry,
@@ -118,4 +120,26 @@ export function pinTable(xen: Xen, domid: number, level: 1 | 2 | 3 | 4, frame: n
   withBytes(xen, op, ({ address }) =>
     xen.privcmd.hypercall('mmuext_op', [address, 1, 0, domid], `mmuext_op PIN_L${level}_TABLE of domain ${domid}`),
   );
+}
+
+/** Pages that guests share with each other (Xen's memory sharing), on the whole host. */
+export interface SharedMemory {
+  /** What sharing has saved. */
+  readonly freedPages: number;
+  readonly usedFrames: number;
+}
+
+/** XENMEM_get_sharing_freed_pages and XENMEM_get_sharing_shared_pages; nothing where Xen was built without sharing. */
+export const sharedMemory = (xen: Xen): SharedMemory => ({
+  freedPages: sharingCount(xen, 'get_sharing_freed_pages'),
+  usedFrames: sharingCount(xen, 'get_sharing_shared_pages'),
+});
+
+function sharingCount({ privcmd }: Xen, name: 'get_sharing_freed_pages' | 'get_sharing_shared_pages'): number {
+  try {
+    return privcmd.hypercall('memory_op', [XENMEM[name], 0], `memory_op ${name}`);
+  } catch (error) {
+    if (errnoNameOf(error) === 'ENOSYS') return 0;
+    throw error;
+  }
 }

@@ -12,6 +12,8 @@ export const XENMEM = {
   maximum_gpfn: 14,
   set_pod_target: 16,
   get_pod_target: 17,
+  get_sharing_freed_pages: 18,
+  get_sharing_shared_pages: 19,
   claim_pages: 24,
 } as const;
 export type XenmemName = keyof typeof XENMEM;

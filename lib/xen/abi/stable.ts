@@ -1,14 +1,16 @@
 import { bytes, struct } from './layout.ts';
 
-/** What is asked about Xen itself (version.h, XENVER_*); the answers are texts that end with a zero byte. */
+/** What is asked about Xen itself (version.h, XENVER_*); most answers are texts that end with a zero byte. */
 export const XENVER = {
   version: 0,
   extraversion: 1,
   compile_info: 2,
   capabilities: 3,
   changeset: 4,
+  platform_parameters: 5,
   pagesize: 7,
   commandline: 9,
+  build_id: 10,
 } as const;
 export const compileInfo = struct('struct xen_compile_info', {
   compiler: bytes(64),

@@ -145,7 +145,9 @@ export class FakeXen implements Sys {
         return this.sysctl(this.at(first, sizeOf(sysctl)));
       case HYPERCALLS.memory_op: {
         const name = nameOf(memory.XENMEM, Number(first));
-        return this.subOp(name, MEMORY_OPS[name]!, second);
+        const layout = MEMORY_OPS[name];
+        if (layout === undefined) return this.answer({ name, values: {} }).result ?? 0;
+        return this.subOp(name, layout, second);
       }
       case HYPERCALLS.hvm_op:
         return this.subOp(nameOf(stable.HVMOPS, Number(first)), stable.hvmParam, second);

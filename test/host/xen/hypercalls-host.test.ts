@@ -22,18 +22,56 @@ describe('the host', () => {
     text('capabilities', 'xen-3.0-x86_64 hvm-3.0-x86_64 ');
     text('changeset', 'x'.repeat(64));
     text('commandline', 'placeholder dom0_mem=1G');
-    text('compile_info', encode(compileInfo, { compiler: Buffer.from('gcc'), compile_by: Buffer.from('me') }));
+    text(
+      'compile_info',
+      encode(compileInfo, {
+        compiler: Buffer.from('gcc'),
+        compile_by: Buffer.from('me'),
+        compile_domain: Buffer.from('here'),
+      }),
+    );
+    text('platform_parameters', Uint8Array.of(0, 0, 0, 0, 0, 0x80, 0xff, 0xff));
+    on.fake.answers['xen_version pagesize'] = () => ({ result: 4096 });
+    on.fake.answers['xen_version build_id'] = ({ values }, at) => {
+      at(values.address, 8).set([0x0b, 0xad, 0xca, 0xfe], 4);
+      return { result: 4 };
+    };
     expect(hypercalls.xenVersion(on.xen)).toEqual({
       major: 4,
       minor: 17,
       extra: '.7',
-      capabilities: 'xen-3.0-x86_64 hvm-3.0-x86_64',
+      capabilities: 'xen-3.0-x86_64 hvm-3.0-x86_64 ',
       changeset: 'x'.repeat(64),
       commandline: 'placeholder dom0_mem=1G',
       compiler: 'gcc',
       compiledBy: 'me',
+      compileDomain: 'here',
       compileDate: '',
+      pageSize: 4096,
+      virtStart: 0xffff_8000_0000_0000n,
+      buildId: '0badcafe',
     });
+  });
+
+  it('may have no build id', () => {
+    on.fake.answers['xen_version build_id'] = () => refuse('ENODATA');
+    expect(hypercalls.xenVersion(on.xen).buildId).toBe('');
+  });
+
+  it('tells what sharing saves, and of nothing where it was built without', () => {
+    on.fake.answers.get_sharing_freed_pages = () => ({ result: 7 });
+    on.fake.answers.get_sharing_shared_pages = () => refuse('ENOSYS');
+    expect(hypercalls.sharedMemory(on.xen)).toEqual({ freedPages: 7, usedFrames: 0 });
+  });
+
+  it('tells which CPUs are in no pool', () => {
+    on.fake.answers['sysctl physinfo'] = () => ({ values: { max_cpu_id: 7 } });
+    on.fake.answers['sysctl cpupool_op'] = ({ values }, at) => {
+      at((values.cpumap as { bitmap: number }).bitmap, 1)[0] = 0b1000_0001;
+      return undefined;
+    };
+    expect(hypercalls.freeCpus(on.xen)).toEqual([0, 7]);
+    expect(on.fake.calls.at(-1)!.values).toMatchObject({ op: 7 });
   });
 
   it('tells its memory and CPUs', () => {
