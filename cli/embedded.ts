@@ -65,6 +65,7 @@ export async function openEmbeddedHost({ terminal, signal }: CommandContext): Pr
     kind: 'embedded',
     ports: embeddedPorts(connection),
     description,
+    xen: null,
     journal: { directory: dir.root, identity },
     domains: async () => (await listDomains(connection, signal)).map(listedDomain),
     console: (domid) => openConsole(consoleClientSocket(dir, domid), signal),

@@ -1,6 +1,7 @@
 import type { Duplex } from 'node:stream';
 import type { HostDescription } from '../lib/host/facts.ts';
 import type { ConsoleChoice } from '../lib/host/xen/console.ts';
+import type { Xen } from '../lib/host/xen/version.ts';
 import { whichHost, type WhichHost } from '../lib/host/which.ts';
 import type { JournalPlace } from '../lib/run/journal.ts';
 import type { Ports } from '../lib/run/ports.ts';
@@ -13,6 +14,8 @@ export interface Host {
   readonly kind: WhichHost['kind'];
   readonly ports: Ports;
   readonly description: HostDescription;
+  /** The hypervisor, for questions that no plan asks; null on the embedded host, which has none. */
+  readonly xen: Xen | null;
   /** Where runs keep their journals. */
   readonly journal: JournalPlace;
   readonly domains: () => Promise<ListedDomain[]>;

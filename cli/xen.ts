@@ -16,6 +16,7 @@ export async function openXenHost({ signal }: CommandContext): Promise<Host> {
     kind: 'xen',
     ports,
     description,
+    xen,
     journal: { directory: description.dirs.state, identity },
     domains: async () => (await listXenDomains(xen, ports.store)).map(listedDomain),
     console: (domid, choice, consoleSignal) =>

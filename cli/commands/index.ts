@@ -174,12 +174,28 @@ export const commands = {
     minWords: 1,
     words: ['domain'],
   },
+  'vcpu-list': {
+    synopsis: '[Domain, ...]',
+    summary: 'List the VCPUs for all/some domains',
+    options: [],
+    minWords: 0,
+    words: ['domain'],
+  },
   'vm-list': {
     synopsis: '',
     summary: 'List guest domains by UUID',
     options: [],
     minWords: 0,
     words: [],
+  },
+  info: {
+    synopsis: '[Key]',
+    summary: 'Get information about Xen host',
+    description:
+      'With a word, only the values of the lines that begin with it. On the embedded host: this machine and its QEMU.',
+    options: [],
+    minWords: 0,
+    words: ['word'],
   },
   domid: {
     synopsis: '<DomainName>',
@@ -209,6 +225,13 @@ export const commands = {
     options: [],
     minWords: 2,
     words: ['domain', 'word'],
+  },
+  dmesg: {
+    synopsis: '[-c]',
+    summary: 'Read and/or clear dmesg buffer',
+    options: [{ name: 'clear', letter: 'c', summary: 'Clear dmesg buffer as well as printing it.' }],
+    minWords: 0,
+    words: [],
   },
   'network-attach': {
     synopsis: '<Domain> [type=<type>] [mac=<mac>] [bridge=<bridge>] [ip=<ip>] [script=<script>] [key=value]...',
