@@ -174,6 +174,23 @@ export const commands = {
     minWords: 1,
     words: ['domain'],
   },
+  'mem-max': {
+    synopsis: "<Domain> <MemMB['b'[bytes]|'k'[KB]|'m'[MB]|'g'[GB]|'t'[TB]]>",
+    summary: 'Set the maximum amount reservation for a domain',
+    options: planning,
+    minWords: 2,
+    words: ['domain', 'word'],
+    dryRun: true,
+  },
+  'mem-set': {
+    synopsis: "<Domain> <MemMB['b'[bytes]|'k'[KB]|'m'[MB]|'g'[GB]|'t'[TB]]>",
+    summary: 'Set the current memory usage for a domain',
+    description: 'The guest gives memory back, or takes some, as its balloon driver follows; that takes its time.',
+    options: planning,
+    minWords: 2,
+    words: ['domain', 'word'],
+    dryRun: true,
+  },
   'vcpu-list': {
     synopsis: '[Domain, ...]',
     summary: 'List the VCPUs for all/some domains',

@@ -17,7 +17,7 @@ export interface CreateOptions {
 const D = hole('domid');
 
 /** Memory that Xen may give a domain beyond its target (LIBXL_MAXMEM_CONSTANT). */
-const MAXMEM_SLACK_KIB = 1024;
+export const MAXMEM_SLACK_KIB = 1024;
 
 /** Makes a domain, in the order in which things happen to it (libxl_create.c:initiate_domain_create and what follows). */
 export function planCreate(domain: Resolved, { paused = false }: CreateOptions = {}): Plan {

@@ -10,6 +10,8 @@ export type Hypercall =
   | { readonly op: 'destroydomain'; readonly domid: Text }
   | { readonly op: 'max_vcpus'; readonly domid: Text; readonly max: number }
   | { readonly op: 'max_mem'; readonly domid: Text; readonly maxKiB: number }
+  /** For guests whose memory is populated on demand; others do not heed it. */
+  | { readonly op: 'set_pod_target'; readonly domid: Text; readonly targetKiB: number }
   /** Result: `port`. `remoteDomid` is the end that may bind it. */
   | {
       readonly op: 'evtchn_alloc_unbound';

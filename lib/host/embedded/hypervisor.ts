@@ -85,6 +85,7 @@ export async function performHypercall(
   }
 }
 
+/** Those that plans for this host have. */
 const OPERATIONS = [
   'createdomain',
   'destroydomain',
@@ -96,7 +97,7 @@ const OPERATIONS = [
   'unpausedomain',
 ] as const satisfies Hypercall['op'][];
 
-function operation({ op }: FilledHypercall): Hypercall['op'] {
+function operation({ op }: FilledHypercall): (typeof OPERATIONS)[number] {
   const known = OPERATIONS.find((name) => name === op);
   if (known === undefined) throw new XlError('hypercall-unknown', `the embedded host knows no hypercall ${op}`);
   return known;

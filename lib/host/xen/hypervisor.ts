@@ -36,6 +36,9 @@ async function perform(
     case 'max_mem':
       hypercalls.setMaxMem(xen, domidOf(call), call.maxKiB);
       return {};
+    case 'set_pod_target':
+      hypercalls.setPodTarget(xen, domidOf(call), Math.floor(call.targetKiB / KIB_PER_PAGE));
+      return {};
     case 'evtchn_alloc_unbound':
       return { port: String(hypercalls.allocUnbound(xen, domidOf(call), call.remoteDomid)) };
     case 'build':
@@ -50,6 +53,8 @@ async function perform(
       return unreachable(call);
   }
 }
+
+const KIB_PER_PAGE = 4;
 
 /** SECINITSID_DOMU, the label of a guest that names none (libxl_create.c); Xen without a security policy ignores it. */
 const GUEST_LABEL = 12;
