@@ -191,6 +191,14 @@ export const commands = {
     words: ['domain', 'word'],
     dryRun: true,
   },
+  'button-press': {
+    synopsis: '<Domain> <Button>',
+    summary: 'Indicate an ACPI button press to the domain',
+    description: "<Button> may be 'power' or 'sleep'.",
+    options: [],
+    minWords: 2,
+    words: ['domain', 'word'],
+  },
   'vcpu-list': {
     synopsis: '[Domain, ...]',
     summary: 'List the VCPUs for all/some domains',
@@ -236,12 +244,28 @@ export const commands = {
     words: ['domain', 'word'],
     dryRun: true,
   },
+  trigger: {
+    synopsis: '<Domain> <nmi|reset|init|power|sleep|s3resume> [<VCPU>]',
+    summary: 'Send a trigger to a domain',
+    options: [],
+    minWords: 2,
+    words: ['domain', 'word'],
+  },
   sysrq: {
     synopsis: '<Domain> <letter>',
     summary: 'Send a sysrq to a domain',
     options: [],
     minWords: 2,
     words: ['domain', 'word'],
+  },
+  'debug-keys': {
+    synopsis: '<Keys>',
+    summary: 'Send debug keys to Xen',
+    description:
+      'As if they were typed on the console of Xen. Its answers are in `xl dmesg`; the key h lists the others.',
+    options: [],
+    minWords: 1,
+    words: ['word'],
   },
   dmesg: {
     synopsis: '[-c]',
