@@ -32,6 +32,7 @@ test_packages='
 /usr/bin/python3            python3
 /usr/include/xen/xen.h      libxen-dev
 /usr/bin/cc                 gcc
+/usr/include/dlfcn.h        libc6-dev
 '
 
 case $purpose in
