@@ -10,12 +10,8 @@ import type { Xen } from './version.ts';
 
 /** Answers a plan's hypercalls by the real hypervisor's. */
 export function xenHypervisor(xen: Xen, history: DomidHistory): Hypervisor {
-  return {
-    call: (filled: FilledHypercall, signal) => {
-      signal.throwIfAborted();
-      return perform(filled as Filled<Hypercall>, xen, history, signal);
-    },
-  };
+  // Of a plan's calls, `perform` gets only those that this program's planners make.
+  return { call: (filled: FilledHypercall, signal) => perform(filled as Filled<Hypercall>, xen, history, signal) };
 }
 
 async function perform(
@@ -24,6 +20,7 @@ async function perform(
   history: DomidHistory,
   signal: AbortSignal,
 ): Promise<HypercallResult> {
+  signal.throwIfAborted();
   switch (call.op) {
     case 'createdomain':
       return { domid: String(await createDomain(call, xen, history, signal)) };
