@@ -81,8 +81,8 @@ export async function until(what: string, holds: () => Promise<boolean>): Promis
 export async function traces(): Promise<string[]> {
   const listing = await shell(
     [
-      // Counters of the store itself and the guest's console logs outlive domains, as do stock xl's own logs.
-      "xenstore-ls -f | grep -v '^/tool' | sed 's/^/node /'",
+      // The store's own counters, and the two roots that the first domain of a host makes, outlive domains.
+      "xenstore-ls -f | grep -vE '^(/tool|/vm =|/libxl =)' | sed 's/^/node /'",
       "losetup --list --noheadings --output NAME,BACK-FILE | sed 's/^/loop /'",
       "ps -eo args | grep -E '^[^ ]*(qemu-system|xl-ts|xl )' | sed 's/^/process /'",
       "ls -d /var/lib/xen/* /var/run/xen/* /var/run/xen/xl-ts/* /var/lock/xen* /dev/mapper/* 2>/dev/null | grep -vE 'domid-history|qemu-version|/xl-ts$' | sed 's/^/file /'",

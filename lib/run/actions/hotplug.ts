@@ -24,11 +24,13 @@ export async function performHotplug(action: Hotplug, context: ActionContext): P
 }
 
 async function failure(action: Hotplug, outcome: Outcome, { ports }: ActionContext): Promise<XlError> {
-  const words = await ports.store.read(action.errorPath).catch(() => null);
+  const written = await ports.store.read(action.errorPath).catch(() => null);
+  // Xen's scripts break their sentences into lines.
+  const words = written?.trim().replaceAll(/\s*\n\s*/g, ' ') ?? '';
   const command = action.argv.join(' ');
   return new XlError(
     outcome.timedOut ? 'hotplug-timeout' : 'hotplug-failed',
-    `${command} ${describe(action, outcome)}${words === null || words === '' ? '' : `: ${printable(words)}`}`,
+    `${command} ${describe(action, outcome)}${words === '' ? '' : `: ${printable(words)}`}`,
     { evidence: outputEvidence(`output of ${command}`, outcome.output) },
   );
 }
