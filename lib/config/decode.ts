@@ -26,6 +26,8 @@ export interface DecodeOptions {
   readonly dialect?: Dialect;
   /** Warnings are errors. */
   readonly strict?: boolean;
+  /** Only what the file means is asked for: a key that cannot be acted on yet is no error. */
+  readonly meaningOnly?: boolean;
 }
 
 export interface Decoded {
@@ -69,7 +71,9 @@ export function decodeDomain(asParsed: ParsedConfig, options: DecodeOptions = {}
     ...parsed.warnings,
     ...values.findings,
     ...fixes,
-    ...passes.flatMap((pass) => pass(reading)),
+    ...passes
+      .filter((pass) => pass !== unsupportedKeys || options.meaningOnly !== true)
+      .flatMap((pass) => pass(reading)),
     ...disks.findings,
     ...vifs.findings,
     ...vfbs.findings,

@@ -17,7 +17,7 @@ export interface DomainConfig {
   readonly name: string;
   /** From `type`, else from `builder`, else `pv`, as xl on x86. */
   readonly type: DomainType;
-  /** Every key that we act on, `null` where it is not said. */
+  /** Every key that says something about the guest, `null` where it is not said. */
   readonly keys: KeyValues;
   readonly disks: readonly ConfiguredDisk[];
   readonly vifs: readonly ConfiguredVif[];

@@ -35,10 +35,10 @@ type TypedRow =
   | (typeof machineKeys)[number]
   | (typeof displayKeys)[number]
   | (typeof deviceModelKeys)[number];
-type SupportedRow = Exclude<TypedRow, { readonly support: string }>;
+type ReadRow = Exclude<TypedRow, { readonly support: 'ignored' }>;
 
-/** Names of the keys that this project acts on. */
-export type KeyName = SupportedRow['name'];
+/** Names of the keys that say something about the guest, those that we cannot act on yet among them. */
+export type KeyName = ReadRow['name'];
 
-/** The value of every key that we act on; `null` is "not said", the defaults are the planner's to fill in. */
-export type KeyValues = { readonly [Row in SupportedRow as Row['name']]: ValueOf<Row> | null };
+/** The value of every such key; `null` is "not said", the defaults are the planner's to fill in. */
+export type KeyValues = { readonly [Row in ReadRow as Row['name']]: ValueOf<Row> | null };

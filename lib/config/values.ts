@@ -12,7 +12,7 @@ export function decodeValues(parsed: ParsedConfig): { keys: KeyValues; findings:
   const findings: Finding[] = [];
   const values: Record<string, Value | null> = {};
   for (const row of keyTable.values()) {
-    if (row.support !== undefined) continue;
+    if (row.support === 'ignored') continue;
     const setting = parsed.settings[row.name];
     values[row.name] =
       setting === undefined ? null : valueOf(row, setting, parsed, (finding) => findings.push(finding));

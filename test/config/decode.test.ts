@@ -203,6 +203,11 @@ describe('a key that we know and cannot act on', () => {
     expect(refusal(`${PV}${text}\n`).diagnostics.map(inShort)).toEqual(['error key-not-yet 3:1']);
   });
 
+  test('has its value all the same, for who only asks what the file means', () => {
+    const { config } = decode(`${PV}nomigrate = 1\ncap = 0x10\n`, { meaningOnly: true });
+    expect(config.keys).toMatchObject({ nomigrate: true, cap: 16, pool: null });
+  });
+
   test.each(['pool = "Pool-0"', 'cpus = "all"', 'nomigrate = 0', 'tsc_mode = "Default"', 'e820_host = "0"'])(
     '%s is taken, as it says what holds anyway',
     (text) => {
