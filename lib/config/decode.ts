@@ -26,8 +26,8 @@ export interface DecodeOptions {
   readonly dialect?: Dialect;
   /** Warnings are errors. */
   readonly strict?: boolean;
-  /** Only what the file means is asked for: a key that cannot be acted on yet is no error. */
-  readonly meaningOnly?: boolean;
+  /** Keys that we cannot act on yet are refused, as the guest would be another; `read` only reads them. */
+  readonly unsupported?: 'refuse' | 'read';
 }
 
 export interface Decoded {
@@ -48,7 +48,6 @@ const passes: readonly Pass[] = [
   graphics,
   screens,
   unknownKeys,
-  unsupportedKeys,
   agedKeys,
   foreignKeys,
 ];
@@ -71,9 +70,8 @@ export function decodeDomain(asParsed: ParsedConfig, options: DecodeOptions = {}
     ...parsed.warnings,
     ...values.findings,
     ...fixes,
-    ...passes
-      .filter((pass) => pass !== unsupportedKeys || options.meaningOnly !== true)
-      .flatMap((pass) => pass(reading)),
+    ...passes.flatMap((pass) => pass(reading)),
+    ...(options.unsupported === 'read' ? [] : unsupportedKeys(reading)),
     ...disks.findings,
     ...vifs.findings,
     ...vfbs.findings,
