@@ -2,7 +2,7 @@ import type { Diagnostic } from '../lib/base/error.ts';
 import type { HostFacts } from '../lib/base/facts.ts';
 import { openConsole } from '../lib/host/console-client.ts';
 import { chooseAccel, readAccelFacts } from '../lib/host/embedded/accel.ts';
-import type { DomainInfo } from '../lib/host/embedded/domains.ts';
+import { SHUTDOWN_REASONS, type DomainInfo } from '../lib/host/embedded/domains.ts';
 import { embeddedPorts } from '../lib/host/embedded/ports.ts';
 import { connectHost, connectRunning, listDomains, type HostConnection } from '../lib/host/embedded/start.ts';
 import {
@@ -88,7 +88,7 @@ function listedDomain({ domid, name, uuid, memoryKiB, vcpus, state, shutdown, cp
       blocked: false,
       paused: state === 'paused',
       dying: false,
-      shutdownReason: shutdown === null ? null : { poweroff: 0, reboot: 1, crash: 3 }[shutdown],
+      shutdownReason: shutdown === null ? null : SHUTDOWN_REASONS[shutdown],
     },
     cpuSeconds,
   };

@@ -87,7 +87,11 @@ function createDomain({ type, uuid, name, vcpus, maxEvtchnPort, config }: Resolv
       },
     },
     binds: { domid: 'domid' },
-    undo: [{ kind: 'hypercall', call: { op: 'destroydomain', domid: D } }],
+    undo: [
+      { kind: 'hypercall', call: { op: 'destroydomain', domid: D, uuid } },
+      // Noted before there is a number: a run that is killed in between can be taken back, too.
+      { kind: 'hypercall', call: { op: 'destroy_unbuilt', uuid } },
+    ],
   };
 }
 

@@ -7,7 +7,12 @@ import type { Text } from '../base/text.ts';
  */
 export type Hypercall =
   | CreateDomain
-  | { readonly op: 'destroydomain'; readonly domid: Text }
+  /** With `uuid` only a domain that has it: by now the number may be another's. One that is gone is fine. */
+  | { readonly op: 'destroydomain'; readonly domid: Text; readonly uuid?: string }
+  /** Ends what a killed creation had made and not noted yet: every domain of this uuid that has no memory. */
+  | { readonly op: 'destroy_unbuilt'; readonly uuid: string }
+  /** Result: `uuid`, `dying` (0 or 1) and `shutdown` (SHUTDOWN_* of sched.h, empty while it is up); nothing where there is no such domain. */
+  | { readonly op: 'getdomaininfo'; readonly domid: Text }
   | { readonly op: 'max_vcpus'; readonly domid: Text; readonly max: number }
   | { readonly op: 'max_mem'; readonly domid: Text; readonly maxKiB: number }
   /** For guests whose memory is populated on demand; others do not heed it. */

@@ -59,8 +59,11 @@ export interface ExitStatus {
 export interface Processes {
   /** Starts a process that lives on without us. `exited` settles if it ends while we still look. */
   spawn(request: SpawnRequest, signal: AbortSignal): Promise<{ pid: number; exited: Promise<ExitStatus> }>;
-  /** Ends a process that serves this domain; true if it was there. Never touches a pid that has another owner by now. */
-  kill(target: { pid: number; domid: number; signal: NodeJS.Signals; graceMs: number }): Promise<boolean>;
+  /**
+   * Ends a process that serves this domain; true if it was there. Never touches a pid that has another owner by now.
+   * Without a pid: whatever `spawn` has started for the domain and nobody has noted.
+   */
+  kill(target: { pid: number | null; domid: number; signal: NodeJS.Signals; graceMs: number }): Promise<boolean>;
   /** Runs a command to its end, bounded; the output is both streams' text. */
   run(
     command: { argv: readonly string[]; env: Readonly<Record<string, string>>; timeoutMs: number },

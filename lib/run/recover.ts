@@ -61,12 +61,24 @@ async function abandoned(directory: string, { files }: Ports, { isAlive }: Recov
 async function takeBack(journal: JournalFile, ports: Ports, { bootId }: RecoverOptions): Promise<RecoveredRun> {
   const undone: string[] = [];
   const problems: string[] = [];
+  // A reboot took the domains, processes and nodes along; their numbers may be others' by now. Files stay.
+  const onlyFiles = journal.bootId !== bootId || (await isAnothers(journal, ports));
   for (const { step, undo: actions } of journal.open.toReversed()) {
-    // A reboot took the domains, processes and nodes along; their numbers may be others' by now. Files stay.
-    const meaningful = journal.bootId === bootId ? actions : actions.filter(({ kind }) => kind === 'file');
+    const meaningful = onlyFiles ? actions.filter(({ kind }) => kind === 'file') : actions;
     const failed = await undo(meaningful, ports);
     if (failed.length === 0) undone.push(step);
     problems.push(...failed.map((problem) => `${step}: ${problem}`));
   }
   return { title: journal.title, undone, problems };
+}
+
+/** Whether the number of the domain that the run made has gone to another domain since. */
+async function isAnothers({ open }: JournalFile, { hypervisor }: Ports): Promise<boolean> {
+  for (const action of open.flatMap(({ undo: actions }) => actions)) {
+    if (action.kind !== 'hypercall' || action.call.op !== 'destroydomain' || action.call.uuid === undefined) continue;
+    const { domid, uuid } = action.call;
+    const { uuid: present } = await hypervisor.call({ op: 'getdomaininfo', domid }, new AbortController().signal);
+    return present !== undefined && present !== uuid;
+  }
+  return false;
 }

@@ -122,6 +122,32 @@ describe('killing', () => {
     expect(await realProcesses.kill({ ...target, domid: 9 })).toBe(true);
   });
 
+  test('without a pid ends the device model that we have started for the domain, and no other process', async () => {
+    const log = `${await temporaryDirectory()}/qemu.log`;
+    const request = (domid: number, ...more: string[]) => ({
+      argv: ['/bin/sh', '-c', 'while :; do sleep 0.05; done', ...more],
+      env: {},
+      log,
+      domid,
+    });
+    const ours = await realProcesses.spawn(request(31_000, '-xen-domid', '31000'), signal);
+    const others = [
+      await realProcesses.spawn(request(31_000), signal),
+      await realProcesses.spawn(request(31_001, '-xen-domid', '31001'), signal),
+    ];
+    onTestFinished(async () => {
+      for (const { pid } of [ours, ...others]) {
+        for (const domid of [31_000, 31_001])
+          await realProcesses.kill({ pid, domid, signal: 'SIGKILL', graceMs: 2000 });
+      }
+    });
+    const target = { pid: null, domid: 31_000, signal: 'SIGTERM', graceMs: 5000 } as const;
+    await expect.poll(() => readFile(`/proc/${ours.pid}/cmdline`, 'utf8')).toContain('-xen-domid');
+    expect(await realProcesses.kill(target)).toBe(true);
+    expect(await realProcesses.kill(target)).toBe(false);
+    for (const { pid } of others) expect(await startTimeOf(pid)).not.toBeNull();
+  });
+
   test('leaves a process alone that nothing says is a domain’s', async () => {
     expect(await realProcesses.kill({ pid: process.pid, domid: 7, signal: 'SIGKILL', graceMs: 0 })).toBe(false);
   });

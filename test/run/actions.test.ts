@@ -314,10 +314,13 @@ describe('ending a process', () => {
     expect(host.calls.some(({ method }) => method === 'processes.kill')).toBe(false);
   });
 
-  test('is fine where no pid is noted', async () => {
+  test('ends what was started for the domain where no pid is noted, and nothing else', async () => {
     const host = memoryHost();
+    const request = { argv: ['qemu'], env: {}, log: '/log' };
+    await host.bare.processes.spawn({ ...request, domid: 7 }, new AbortController().signal);
+    await host.bare.processes.spawn({ ...request, domid: 8 }, new AbortController().signal);
     await run(host, kill({ path: '/local/domain/7/image/device-model-pid' }));
-    expect(host.calls.some(({ method }) => method === 'processes.kill')).toBe(false);
+    expect([...host.processes.running.values()].map(({ domid }) => domid)).toEqual([8]);
   });
 });
 

@@ -105,13 +105,12 @@ async function runToEnd(
 
 /**
  * Only a change is something else when its answer is lost than when it fails; inside a transaction nothing is. And
- * what only its own answer tells (a domid, a pid, a lock) is lost with the answer, here as on a real host.
+ * what only its own answer tells (a lock) is lost with the answer, here as on a real host.
  */
 function canLoseAnswer({ calls }: MemoryHost, index: number): boolean {
-  const { method, args } = calls[index]!;
+  const { method } = calls[index]!;
   const reads = method.startsWith('view.') || /\.(read|directory|getPerms|watch|tail|list)$/.test(method);
-  const creates = method === 'hypervisor.call' && (args[0] as { op: string }).op === 'createdomain';
-  return !reads && !creates && method !== 'processes.spawn' && method !== 'files.lock';
+  return !reads && method !== 'files.lock';
 }
 
 /** The executor may say in its own words what a fault means: then the fault is the cause. */

@@ -5,6 +5,7 @@ import type { Ports } from '../../lib/run/ports.ts';
 import { runPlan } from '../../lib/run/executor.ts';
 import { journalOwner, readJournal } from '../../lib/run/journal.ts';
 import { recoverJournals } from '../../lib/run/recover.ts';
+import { createPlan, guests } from './configs.ts';
 import { journal } from './every-fault.ts';
 import { planOf, step, writeStep } from './plans.ts';
 
@@ -35,6 +36,7 @@ async function killedAt(host: MemoryHost, plan: Plan, call: number): Promise<voi
     store: guard(ports.store),
     processes: guard(ports.processes),
     files: guard(ports.files),
+    monitors: guard(ports.monitors),
   };
   const over = runPlan(plan, mortal, { journal }).then(
     () => undefined,
@@ -75,6 +77,38 @@ describe('a run that was killed', () => {
       expect(host.snapshot(), `killed at call ${call}`).toEqual(before);
     }
     expect(everyCall).toBeGreaterThan(8);
+  });
+
+  test.each(['small', 'classic', 'big'])(
+    'that was creating %s leaves nothing, wherever it died',
+    async (guest) => {
+      const create = createPlan(guests[guest]!, { paused: false, host: 'xen' });
+      const whole = memoryHost();
+      await runPlan(create, whole.ports, { journal });
+      const everyCall = whole.calls.filter(({ method }) => !method.startsWith('view.')).length;
+      for (let call = 1; call < everyCall; call += 1) {
+        const host = memoryHost();
+        const before = host.snapshot();
+        await killedAt(host, create, call);
+        await host.settled();
+        await recoverJournals(journal.directory, host.ports, sameBoot);
+        expect(host.snapshot(), `killed at call ${call}`).toEqual(before);
+      }
+      expect(everyCall).toBeGreaterThan(30);
+    },
+    60_000,
+  );
+
+  test('whose domain’s number is another domain’s by now leaves that one alone', async () => {
+    const host = memoryHost();
+    await killedAt(host, createPlan(guests.small!, { paused: false, host: 'xen' }), 60);
+    await host.settled();
+    expect(host.hypervisor.domains.get(1)).toBeDefined();
+    host.hypervisor.domains.set(1, { ...host.hypervisor.domains.get(1)!, uuid: 'another' });
+    const before = host.store.dump();
+    await recoverJournals(journal.directory, host.ports, sameBoot);
+    expect(host.hypervisor.domains.get(1)).toBeDefined();
+    expect(host.store.dump()).toEqual(before);
   });
 
   test('is named, with what was taken back', async () => {

@@ -2,8 +2,9 @@ import { XlError } from '../../base/error.ts';
 
 export type DomainType = 'pv' | 'pvh' | 'hvm';
 
-/** Why a guest has stopped for good (xen/include/public/sched.h, SHUTDOWN_*). */
-export type ShutdownReason = 'poweroff' | 'reboot' | 'crash';
+/** Why a guest has stopped for good, by Xen's numbers for it (xen/include/public/sched.h, SHUTDOWN_*). */
+export const SHUTDOWN_REASONS = { poweroff: 0, reboot: 1, crash: 3 } as const;
+export type ShutdownReason = keyof typeof SHUTDOWN_REASONS;
 
 /** What the embedded host, in the hypervisor's place, knows of a domain. */
 export interface Domain {

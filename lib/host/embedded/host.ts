@@ -249,7 +249,7 @@ export class EmbeddedHost {
           const pid = await this.#spawn(request, signal);
           return { pid, exited: this.#exited(pid) };
         },
-        kill: (target) => this.#kill({ op: 'kill', ...target }),
+        kill: async ({ pid, ...target }) => pid !== null && this.#kill({ op: 'kill', pid, ...target }),
         run: (command, signal) => realProcesses.run(command, signal),
       },
       files: realFiles,

@@ -1,7 +1,7 @@
 import { unreachable, XlError } from '../../base/error.ts';
 import type { Hypercall, HypercallResult } from '../../plan/hypercall.ts';
 import type { FilledHypercall } from '../../run/ports.ts';
-import type { Domain, Domains, DomainType } from './domains.ts';
+import { SHUTDOWN_REASONS, type Domain, type Domains, type DomainType } from './domains.ts';
 
 /** What hypercalls do beyond the domain table. */
 export interface HypervisorEffects {
@@ -47,9 +47,20 @@ export async function performHypercall(
     }
     case 'destroydomain': {
       const domid = number(call, 'domid');
-      domains.delete(domid);
-      await effects.release(domid);
+      if ('uuid' in call && domains.get(domid)?.uuid !== text(call, 'uuid')) return {};
+      await destroy(domid, domains, effects);
       return {};
+    }
+    case 'destroy_unbuilt': {
+      const unbuilt = domains.all().filter(({ uuid, built }) => uuid === text(call, 'uuid') && !built);
+      for (const { domid } of unbuilt) await destroy(domid, domains, effects);
+      return {};
+    }
+    case 'getdomaininfo': {
+      const domain = domains.get(number(call, 'domid'));
+      if (domain === undefined) return {};
+      const { uuid, shutdown } = domain;
+      return { uuid, dying: '0', shutdown: shutdown === null ? '' : String(SHUTDOWN_REASONS[shutdown]) };
     }
     case 'max_vcpus':
       domainOf(call, domains).maxVcpus = number(call, 'max');
@@ -85,10 +96,17 @@ export async function performHypercall(
   }
 }
 
+async function destroy(domid: number, domains: Domains, effects: HypervisorEffects): Promise<void> {
+  domains.delete(domid);
+  await effects.release(domid);
+}
+
 /** Those that plans for this host have. */
 const OPERATIONS = [
   'createdomain',
   'destroydomain',
+  'destroy_unbuilt',
+  'getdomaininfo',
   'max_vcpus',
   'max_mem',
   'evtchn_alloc_unbound',

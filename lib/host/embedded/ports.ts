@@ -19,7 +19,8 @@ export function embeddedPorts({ control, store }: HostConnection): Ports {
         exited.catch(() => undefined);
         return { pid, exited };
       },
-      kill: async (target) => (await control.ask({ op: 'kill', ...target })).found,
+      // What the daemon has started is noted by the daemon, and goes with its domain.
+      kill: async ({ pid, ...target }) => pid !== null && (await control.ask({ op: 'kill', pid, ...target })).found,
       run: (command, signal) => realProcesses.run(command, signal),
     },
     files: realFiles,

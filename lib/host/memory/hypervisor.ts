@@ -10,6 +10,8 @@ export interface MemoryDomain {
   readonly type: 'pv' | 'pvh' | 'hvm';
   readonly uuid: string;
   paused: boolean;
+  /** SHUTDOWN_* of sched.h; null while it is up. */
+  shutdown: number | null;
   maxVcpus: number;
   maxKiB: number;
   built: boolean;
@@ -35,8 +37,20 @@ export class MemoryHypervisor implements Hypervisor {
       case 'createdomain':
         return this.create(call);
       case 'destroydomain':
-        if (this.domains.delete(Number(call.domid))) this.died(Number(call.domid));
+        if (call.uuid === undefined || this.domains.get(Number(call.domid))?.uuid === call.uuid) {
+          this.destroy(Number(call.domid));
+        }
         return {};
+      case 'destroy_unbuilt':
+        for (const { domid, uuid, built } of this.domains.values()) {
+          if (uuid === call.uuid && !built) this.destroy(domid);
+        }
+        return {};
+      case 'getdomaininfo': {
+        const domain = this.domains.get(Number(call.domid));
+        if (domain === undefined) return {};
+        return { uuid: domain.uuid, dying: '0', shutdown: domain.shutdown === null ? '' : String(domain.shutdown) };
+      }
       case 'max_vcpus':
         this.domain(call.domid).maxVcpus = call.max;
         return {};
@@ -61,10 +75,24 @@ export class MemoryHypervisor implements Hypervisor {
     }
   }
 
+  private destroy(domid: number): void {
+    if (this.domains.delete(domid)) this.died(domid);
+  }
+
   private create({ type, uuid, maxVcpus }: Extract<Filled<Hypercall>, { op: 'createdomain' }>): Bindings {
     const domid = this.nextDomid;
     this.nextDomid += 1;
-    this.domains.set(domid, { domid, type, uuid, paused: true, maxVcpus, maxKiB: 0, built: false, nextPort: 1 });
+    this.domains.set(domid, {
+      domid,
+      type,
+      uuid,
+      paused: true,
+      shutdown: null,
+      maxVcpus,
+      maxKiB: 0,
+      built: false,
+      nextPort: 1,
+    });
     return { domid: String(domid) };
   }
 

@@ -50,10 +50,11 @@ export class MemoryProcesses implements Processes {
 
   async kill({ pid, domid, signal }: Parameters<Processes['kill']>[0]): Promise<boolean> {
     await Promise.resolve();
-    const process = this.running.get(pid);
-    if (process?.domid !== domid) return false;
-    process.end({ code: null, signal });
-    return true;
+    const ending = [...this.running.values()].filter(
+      (process) => process.domid === domid && process.pid === (pid ?? process.pid),
+    );
+    for (const process of ending) process.end({ code: null, signal });
+    return ending.length > 0;
   }
 
   async run({ argv, env }: Parameters<Processes['run']>[0]): ReturnType<Processes['run']> {

@@ -1,9 +1,10 @@
 import { spawn as start, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { open, readFile } from 'node:fs/promises';
+import { open, readdir, readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { errnoOf, XlError } from '../../base/error.ts';
 import type { ExitStatus, Processes, SpawnRequest } from '../../run/ports.ts';
+import { mapLimited } from '../facts/limit.ts';
 import { isAlive, startTimeOf } from './identity.ts';
 import { rotateLog } from './log.ts';
 
@@ -15,6 +16,8 @@ const TERM_GRACE_MS = 2_000;
 const DRAIN_MS = 100;
 /** How often to look whether a process has gone, in milliseconds. */
 const LOOK_MS = 20;
+/** How many processes are looked at together. */
+const TOGETHER = 32;
 
 /** Marks the processes that serve a domain, so that `kill` never touches a pid that has another owner by now. */
 const DOMID_VARIABLE = 'XL_TS_DOMID';
@@ -46,7 +49,31 @@ async function spawn(request: SpawnRequest, signal: AbortSignal): ReturnType<Pro
   }
 }
 
-async function kill({ pid, domid, signal, graceMs }: Parameters<Processes['kill']>[0]): Promise<boolean> {
+async function kill({ pid, ...target }: Parameters<Processes['kill']>[0]): Promise<boolean> {
+  const pids = pid === null ? await deviceModelsOf(target.domid) : [pid];
+  const found = await Promise.all(pids.map((each) => killOne({ pid: each, ...target })));
+  return found.some(Boolean);
+}
+
+/** Xen's device models that we have started for a domain: with our mark, and not a machine of the embedded host. */
+async function deviceModelsOf(domid: number): Promise<number[]> {
+  const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name)).map(Number);
+  const ours = await mapLimited(
+    pids,
+    TOGETHER,
+    async (pid) => (await hasMark(pid, domid)) && (await isDeviceModelOf(pid, domid)),
+  );
+  return pids.filter((_, index) => ours[index]);
+}
+
+interface OneKill {
+  readonly pid: number;
+  readonly domid: number;
+  readonly signal: NodeJS.Signals;
+  readonly graceMs: number;
+}
+
+async function killOne({ pid, domid, signal, graceMs }: OneKill): Promise<boolean> {
   const startTime = await startTimeOf(pid);
   if (startTime === null || !(await serves(pid, domid))) return false;
   send(pid, signal);
@@ -125,9 +152,13 @@ function collect(child: ChildProcess): { text: string } {
 }
 
 /** Whether a process says that it serves this domain: by our mark, or as stock xl's QEMU by its `-xen-domid`. */
-async function serves(pid: number, domid: number): Promise<boolean> {
-  const environment = await strings(`/proc/${pid}/environ`);
-  if (environment.includes(`${DOMID_VARIABLE}=${domid}`)) return true;
+const serves = async (pid: number, domid: number): Promise<boolean> =>
+  (await hasMark(pid, domid)) || isDeviceModelOf(pid, domid);
+
+const hasMark = async (pid: number, domid: number): Promise<boolean> =>
+  (await strings(`/proc/${pid}/environ`)).includes(`${DOMID_VARIABLE}=${domid}`);
+
+async function isDeviceModelOf(pid: number, domid: number): Promise<boolean> {
   const argv = await strings(`/proc/${pid}/cmdline`);
   return argv.some((word, index) => word === '-xen-domid' && argv[index + 1] === String(domid));
 }

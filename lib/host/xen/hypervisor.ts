@@ -25,8 +25,16 @@ async function perform(
     case 'createdomain':
       return { domid: String(await createDomain(call, xen, history, signal)) };
     case 'destroydomain':
+      if (call.uuid !== undefined && !hasUuid(domidOf(call), call.uuid, xen)) return {};
       await destroyDomain(domidOf(call), xen, history, signal);
       return {};
+    case 'destroy_unbuilt':
+      for (const { domid, uuid, pages } of hypercalls.listDomains(xen)) {
+        if (uuid === call.uuid && pages === 0) await destroyDomain(domid, xen, history, signal);
+      }
+      return {};
+    case 'getdomaininfo':
+      return domainInfo(domidOf(call), xen);
     case 'max_vcpus':
       hypercalls.setMaxVcpus(xen, domidOf(call), call.max);
       return {};
@@ -49,6 +57,15 @@ async function perform(
     default:
       return unreachable(call);
   }
+}
+
+const hasUuid = (domid: number, uuid: string, xen: Xen): boolean => hypercalls.getDomainInfo(xen, domid)?.uuid === uuid;
+
+function domainInfo(domid: number, xen: Xen): HypercallResult {
+  const info = hypercalls.getDomainInfo(xen, domid);
+  if (info === null) return {};
+  const { uuid, flags, shutdownReason } = info;
+  return { uuid, dying: flags.dying ? '1' : '0', shutdown: shutdownReason === null ? '' : String(shutdownReason) };
 }
 
 const KIB_PER_PAGE = 4;

@@ -5,13 +5,15 @@ import type { FilledActionOf } from '../fill.ts';
 /** Linux's largest pid (PID_MAX_LIMIT, 2^22). */
 const LARGEST_PID = 4_194_304;
 
-/** Ends a process of a domain. A pid that is nowhere noted, or a process that is gone, is fine. */
+/**
+ * Ends a process of a domain; one that is gone is fine. A pid that is nowhere noted may be that of a process which a
+ * killed run had just started: whatever we have started for the domain is ended.
+ */
 export async function performKill(action: FilledActionOf<'kill'>, context: ActionContext): Promise<ActionResult> {
   const noted = 'path' in action.pid ? await context.ports.store.read(action.pid.path) : action.pid.value;
-  if (noted === null || noted === '') return {};
   await context.acting();
   await context.ports.processes.kill({
-    pid: readPid(noted),
+    pid: noted === null || noted === '' ? null : readPid(noted),
     domid: Number(action.domid),
     signal: action.signal,
     graceMs: action.graceMs,

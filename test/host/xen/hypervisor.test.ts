@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { DomidHistory } from '../../../lib/host/xen/domid-history.ts';
 import { xenHypervisor } from '../../../lib/host/xen/hypervisor.ts';
+import { handleOf } from '../../../lib/xen/abi/common.ts';
 import { refuse } from './fake-xen.ts';
 import { onFakeXen } from './on-fake-xen.ts';
 
@@ -63,6 +64,28 @@ describe('the real hypervisor’s answers to a plan', () => {
     };
     expect(await xenHypervisor(on.xen, deaths).call({ op: 'destroydomain', domid: '9' }, signal)).toEqual({});
     expect(on.fake.calls.map(({ name }) => name)).toEqual(['destroydomain']);
+  });
+
+  it('leave a domain alone whose number is another’s by now', async () => {
+    on.fake.answers.getdomaininfo = () => ({ domain: 9, values: { handle: handleOf(create.uuid) } });
+    const call = { op: 'destroydomain', domid: '9', uuid: '99999999-2222-3333-4444-555555555555' };
+    await xenHypervisor(on.xen, history()).call(call, signal);
+    expect(on.fake.calls.map(({ name }) => name)).toEqual(['getdomaininfo']);
+    await xenHypervisor(on.xen, history()).call({ ...call, uuid: create.uuid }, signal);
+    expect(on.fake.calls.map(({ name }) => name)).toContain('destroydomain');
+  });
+
+  it('say whether a domain lives, and how it has ended', async () => {
+    const info = (values: object) => () => ({ domain: 9, values: { handle: handleOf(create.uuid), ...values } });
+    const ask = () => xenHypervisor(on.xen, history()).call({ op: 'getdomaininfo', domid: '9' }, signal);
+    on.fake.answers.getdomaininfo = info({ flags: 0x20 });
+    expect(await ask()).toEqual({ uuid: create.uuid, dying: '0', shutdown: '' });
+    on.fake.answers.getdomaininfo = info({ flags: 0x4 | (3 << 16) });
+    expect(await ask()).toEqual({ uuid: create.uuid, dying: '0', shutdown: '3' });
+    on.fake.answers.getdomaininfo = info({ flags: 0x1 });
+    expect(await ask()).toMatchObject({ dying: '1' });
+    on.fake.answers.getdomaininfo = () => refuse('ESRCH');
+    expect(await ask()).toEqual({});
   });
 
   it('give the port of an event channel', async () => {
