@@ -80,7 +80,8 @@ export function decodeDomain(asParsed: ParsedConfig, options: DecodeOptions = {}
 
   if (keys.name === null || findings.some(({ severity }) => severity === 'error')) {
     const messages = linesOfXl(findings);
-    throw errorFrom(diagnostics, messages.length === 0 ? {} : { messages });
+    const exitCode = findings.find(isEndOfXl)?.xlExit;
+    throw errorFrom(diagnostics, { exitCode, ...(messages.length === 0 ? {} : { messages }) });
   }
   const config: DomainConfig = {
     source: parsed.source.name,
@@ -129,14 +130,18 @@ const strictly = (finding: Finding): Finding =>
 /** What xl would print: it ends at the first thing that it refuses. */
 function linesOfXl(findings: readonly Finding[]): string[] {
   const told = findings.filter(({ xl }) => xl !== undefined);
-  const last = told.findIndex(({ severity, xlGoesOn }) => severity === 'error' && xlGoesOn !== true);
+  const last = told.findIndex(isEndOfXl);
   return (last < 0 ? told : told.slice(0, last + 1)).map(({ xl }) => xl ?? '');
 }
+
+const isEndOfXl = ({ severity, xl, xlGoesOn }: Finding): boolean =>
+  severity === 'error' && xl !== undefined && xlGoesOn !== true;
 
 function withoutXl(finding: Finding): Diagnostic {
   const diagnostic = { ...finding };
   delete diagnostic.xl;
   delete diagnostic.xlGoesOn;
+  delete diagnostic.xlExit;
   return diagnostic;
 }
 

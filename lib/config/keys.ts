@@ -35,10 +35,15 @@ type TypedRow =
   | (typeof machineKeys)[number]
   | (typeof displayKeys)[number]
   | (typeof deviceModelKeys)[number];
-type ReadRow = Exclude<TypedRow, { readonly support: 'ignored' }>;
 
-/** Names of the keys that say something about the guest, those that we cannot act on yet among them. */
-export type KeyName = ReadRow['name'];
+/** Names of the keys that xl reads. */
+export type KeyName = TypedRow['name'];
 
-/** The value of every such key; `null` is "not said", the defaults are the planner's to fill in. */
-export type KeyValues = { readonly [Row in ReadRow as Row['name']]: ValueOf<Row> | null };
+/**
+ * The value of every key of xl, those included that this project cannot act on yet; `null` is "not said", the defaults are
+ * the planner's to fill in.
+ */
+export type KeyValues = { readonly [Row in TypedRow as Row['name']]: ValueOf<Row> | null };
+
+/** The rows of those keys. */
+export const keyRows: readonly KeyRow[] = keyGroups.flatMap(({ rows }) => rows).filter((row) => !xmKeys.includes(row));

@@ -6,6 +6,8 @@ import { whereOf } from './source.ts';
 /** A remark, and the line that xl itself would print about the same thing, where it has one. */
 export interface Finding extends Diagnostic {
   readonly xl?: string;
+  /** The exit status of xl after its line, 1 unless said. */
+  readonly xlExit?: number;
   /** xl goes on after its line. */
   readonly xlGoesOn?: boolean;
 }

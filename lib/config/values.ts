@@ -1,9 +1,10 @@
 import { unreachable } from '../base/error.ts';
-import { keyTable, type KeyRow, type KeyValues } from './keys.ts';
+import { keyRows, type KeyRow, type KeyValues } from './keys.ts';
 import { readLong } from './number.ts';
 import type { ListSetting, ParsedConfig, Setting, StringSetting } from './parse.ts';
 import { lapse, namePlace, valuePlace, type Finding } from './reading.ts';
 import { whereOf } from './source.ts';
+import { readWord, refusalOfXl } from './words.ts';
 
 export type Value = string | number | boolean | readonly string[] | readonly (readonly string[])[];
 
@@ -11,11 +12,11 @@ export type Value = string | number | boolean | readonly string[] | readonly (re
 export function decodeValues(parsed: ParsedConfig): { keys: KeyValues; findings: readonly Finding[] } {
   const findings: Finding[] = [];
   const values: Record<string, Value | null> = {};
-  for (const row of keyTable.values()) {
-    if (row.support === 'ignored') continue;
+  for (const row of keyRows) {
     const setting = parsed.settings[row.name];
-    values[row.name] =
-      setting === undefined ? null : valueOf(row, setting, parsed, (finding) => findings.push(finding));
+    // What is said for a key without effect has none either.
+    const tell: Tell = row.support === 'ignored' ? () => undefined : (finding) => findings.push(finding);
+    values[row.name] = setting === undefined ? null : valueOf(row, setting, parsed, tell);
   }
   return { keys: values as KeyValues, findings };
 }
@@ -28,16 +29,24 @@ function valueOf(row: KeyRow, setting: Setting, parsed: ParsedConfig, tell: Tell
       return single(row, setting, parsed, tell)?.string ?? null;
     case 'integer':
       return integer(row, setting, parsed, tell);
-    case 'boolean': {
-      const value = number(row, setting, parsed, tell);
-      return value === null ? null : Number(value) !== 0;
+    case 'boolean':
+      return boolean(row, setting, parsed, tell);
+    case 'enum': {
+      const said = single(row, setting, parsed, tell);
+      return said === null ? null : readWord(row, said, parsed, tell);
     }
-    case 'enum':
-      return word(row, setting, parsed, tell);
+    case 'boolean-or-enum': {
+      const said = single(row, setting, parsed, tell);
+      if (said === null) return null;
+      return said.long === null ? readWord(row, said, parsed, tell) : Number(said.long) !== 0;
+    }
+    case 'boolean-or-list':
+      return 'list' in setting ? strings(row, setting, parsed, tell) : boolean(row, setting, parsed, tell);
     case 'list':
       return 'list' in setting ? strings(row, setting, parsed, tell) : notAList(row, setting, parsed, tell);
     case 'string-or-list':
-      return 'list' in setting ? strings(row, setting, parsed, tell) : [setting.string];
+      if ('list' in setting) return strings(row, setting, parsed, tell);
+      return row.split === true ? splitWords(row, setting, parsed, tell) : [setting.string];
     case 'list-of-lists':
       return 'list' in setting ? lists(row, setting, parsed, tell) : notAList(row, setting, parsed, tell);
     default:
@@ -94,6 +103,25 @@ const TOO_LARGE = 'could not be parsed as a number: Numerical result out of rang
 const appendedToNumber = (row: KeyRow, { position }: Setting, { source }: ParsedConfig): string =>
   `${source.name}:${position.line}: warning: can't use += with numbers for parameter \`${row.name}'`;
 
+function boolean(row: KeyRow, setting: Setting, parsed: ParsedConfig, tell: Tell): boolean | null {
+  const value = number(row, setting, parsed, tell);
+  return value === null ? null : Number(value) !== 0;
+}
+
+/** Words between blanks, where today's form is a list. */
+function splitWords(row: KeyRow, { string }: StringSetting, parsed: ParsedConfig, tell: Tell): string[] {
+  const words = string.split(/[ \t\n]+/).filter((word) => word !== '');
+  tell({
+    severity: 'warning',
+    code: 'key-split',
+    message: `\`${row.name}\` as a string is an old form`,
+    ...valuePlace(parsed, row.name),
+    hint: `write ${row.name} = [ ${words.map((word) => JSON.stringify(word)).join(', ')} ]`,
+    xl: `WARNING: Specifying "${row.name}" as a string is deprecated. Please use a list of arguments.`,
+  });
+  return words;
+}
+
 function integer(row: KeyRow, setting: Setting, parsed: ParsedConfig, tell: Tell): number | null {
   const value = number(row, setting, parsed, tell);
   if (value === null) return null;
@@ -106,43 +134,9 @@ function integer(row: KeyRow, setting: Setting, parsed: ParsedConfig, tell: Tell
     message: `\`${row.name}\` is ${value}${unit}, and must be ${least} to ${greatest}`,
     ...valuePlace(parsed, row.name),
     hint: row.doc,
+    ...refusalOfXl(row, '%d', String(value)),
   });
   return null;
-}
-
-/** The word of an enum that a value stands for, as xl compares it. */
-function word(row: KeyRow, setting: Setting, parsed: ParsedConfig, tell: Tell): string | null {
-  const said = single(row, setting, parsed, tell);
-  if (said === null) return null;
-  const { string } = said;
-  const found = row.values?.find((candidate) => matches(row, string, candidate));
-  if (found === undefined) {
-    const refusal = row.refusal?.replace('%s', () => string);
-    tell({
-      severity: 'error',
-      code: 'key-word',
-      message: refusal ?? `\`${row.name}\` does not know the word "${string}"`,
-      ...valuePlace(parsed, row.name),
-      hint: `it is one of ${(row.values ?? []).join(', ')}`,
-      ...(refusal === undefined ? {} : { xl: refusal }),
-    });
-    return null;
-  }
-  if (row.match === 'prefix' && string !== found) {
-    tell({
-      severity: 'warning',
-      code: 'key-abbreviated',
-      message: `\`${row.name}\` is taken for "${found}"`,
-      ...valuePlace(parsed, row.name),
-      hint: `write ${row.name} = "${found}"`,
-    });
-  }
-  return found;
-}
-
-function matches(row: KeyRow, said: string, candidate: string): boolean {
-  if (row.match === 'prefix') return candidate.startsWith(said);
-  return row.match === 'any-case' ? candidate === said.toLowerCase() : candidate === said;
 }
 
 function strings(row: KeyRow, setting: ListSetting, parsed: ParsedConfig, tell: Tell): readonly string[] {
@@ -178,8 +172,12 @@ function lists(row: KeyRow, setting: ListSetting, parsed: ParsedConfig, tell: Te
 
 /** Whether a key says no more than what holds anyway. */
 export function saysDefault(row: KeyRow, setting: Setting): boolean {
-  if (row.default === undefined || !('string' in setting)) return false;
-  if (typeof row.default === 'string') return setting.string.toLowerCase() === row.default.toLowerCase();
+  if ('list' in setting) return setting.list.length === 0;
+  if (row.default === undefined) return false;
+  if (typeof row.default === 'string') {
+    const word = row.numbers === undefined ? undefined : row.values?.[Number(setting.long ?? -1)];
+    return (word ?? setting.string).toLowerCase() === row.default.toLowerCase();
+  }
   if (setting.long === null) return false;
   return typeof row.default === 'boolean' ? (Number(setting.long) !== 0) === row.default : setting.long === row.default;
 }

@@ -145,7 +145,7 @@ function hvmMachine(config: DomainConfig, facts: HostFacts, { disks, memory, boo
     xenPlatformPci: keys.xen_platform_pci ?? true,
     maxRamBelow4g: null,
     igdPassthrough: false,
-    vendorDevice: 'none',
+    vendorDevice: keys.vendor_device ?? 'none',
   };
 }
 

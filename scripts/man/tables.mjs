@@ -8,7 +8,10 @@ const TYPES = {
   list: '[ *STRING*, ... ]',
   'list-of-lists': '[ [ *STRING*, ... ], ... ]',
   'string-or-list': '*STRING* or [ *STRING*, ... ]',
+  'boolean-or-enum': '*BOOLEAN* or *WORD*',
+  'boolean-or-list': '*BOOLEAN* or [ *WORD*, ... ]',
 };
+const UNITS = { us: 'microseconds', s: 'seconds' };
 const ALL_GUESTS = 3;
 const LARGEST = 2_147_483_647;
 
@@ -34,13 +37,16 @@ function keyText(row) {
     defaultOf(row),
     row.range && rangeOf(row),
     row.guests.length < ALL_GUESTS && `For ${row.guests.map((guest) => guest.toUpperCase()).join(' and ')} guests.`,
+    row.arch === 'arm' && 'On Arm only.',
+    row.numbers === 'deprecated' && "A word's number, counted from 0, is an old form of it.",
+    row.numbers === 'welcome' && "A word's number, counted from 0, will do as well.",
     row.since && `Xen has it since ${row.since}.`,
     row.deprecated && `An old key: write ${row.deprecated}.`,
     row.support === 'not-yet' && '*Not supported yet.*',
     row.support === 'ignored' && '*Ignored.*',
     row.see && `See ${row.see.map((other) => `\`${other}\``).join(', ')}.`,
   ];
-  const unit = row.unit && row.unit !== 'port' ? ` ${row.unit}` : '';
+  const unit = row.unit && row.unit !== 'port' ? ` ${UNITS[row.unit] ?? row.unit}` : '';
   return `\`${row.name}\` = ${TYPES[row.type]}${unit}\n:   ${notes.filter(Boolean).join(' ')}\n`;
 }
 

@@ -114,6 +114,10 @@ describe('where xl ends with a line, so do we, and with its words', () => {
     [`${HVM}vga = "x"`, 'Unknown vga "x" specified'],
     [`${HVM}hdtype = "x"`, 'ERROR: invalid value "x" for "hdtype"'],
     [`${HVM}bios = "x"`, 'ERROR: invalid value "x" for "bios"'],
+    [`${HVM}mmio_hole = 10`, 'ERROR: invalid value 10 for "mmio_hole"'],
+    [`${HVM}altp2m = 9`, 'ERROR: invalid value 9 for "altp2m"'],
+    [`${HVM}ms_vm_genid = "x"`, 'ERROR: "ms_vm_genid" option must be "generate" or "none"'],
+    [`${PV}passthrough = "x"`, "ERROR: unknown passthrough option 'x'"],
     [`${PV}device_model_version = "x"`, 'Unknown device_model_version "x" specified'],
     ['name = "x"', 'Neither kernel nor bootloader specified'],
     ['name = "x"\ntype = "pvh"', 'Neither kernel nor bootloader specified'],
@@ -198,22 +202,50 @@ describe('a key that we know and cannot act on', () => {
     'nomigrate = 1',
     'pci = [ "03:00.0" ]',
     'bootloader = "pygrub"',
-    'vnuma = []',
+    'vnuma = [ [ "pnode=0" ] ]',
   ])('%s is refused, as the guest would be another', (text) => {
     expect(refusal(`${PV}${text}\n`).diagnostics.map(inShort)).toEqual(['error key-not-yet 3:1']);
   });
 
-  test('has its value all the same, for who only asks what the file means', () => {
-    const { config } = decode(`${PV}nomigrate = 1\ncap = 0x10\n`, { unsupported: 'read' });
-    expect(config.keys).toMatchObject({ nomigrate: true, cap: 16, pool: null });
+  test.each([
+    'pool = "Pool-0"',
+    'cpus = "all"',
+    'nomigrate = 0',
+    'tsc_mode = "Default"',
+    'e820_host = "0"',
+    'vnuma = []',
+  ])('%s is taken, as it says what holds anyway', (text) => {
+    expect(decode(`${PV}${text}\n`).diagnostics).toEqual([]);
+  });
+});
+
+describe('read without a guest in mind, every key has its value', () => {
+  test.each([
+    ['pool = "p"', 'pool', 'p'],
+    ['nomigrate = 1', 'nomigrate', true],
+    ['tsc_mode = 2', 'tsc_mode', 'native'],
+    ['tsc_mode = "Native"', 'tsc_mode', 'native'],
+    ['altp2m = 1', 'altp2m', 'mixed'],
+    ['gfx_passthru = 5', 'gfx_passthru', true],
+    ['gfx_passthru = "IGD"', 'gfx_passthru', 'igd'],
+    ['viridian = 1', 'viridian', true],
+    ['viridian = [ "base", "!stimer" ]', 'viridian', ['base', '!stimer']],
+    ['bootloader_args = " -a  b"', 'bootloader_args', ['-a', 'b']],
+    ['bootloader_args = [ "-a b" ]', 'bootloader_args', ['-a b']],
+    ['slice = 7', 'slice', 7],
+    ['vnuma = [ [ "pnode=0" ] ]', 'vnuma', [['pnode=0']]],
+  ])('%s gives %s = %j', (text, key, value) => {
+    expect(decode(`${HVM}${text}\n`, { unsupported: 'read' }).config.keys).toMatchObject({ [key]: value });
   });
 
-  test.each(['pool = "Pool-0"', 'cpus = "all"', 'nomigrate = 0', 'tsc_mode = "Default"', 'e820_host = "0"'])(
-    '%s is taken, as it says what holds anyway',
-    (text) => {
-      expect(decode(`${PV}${text}\n`).diagnostics).toEqual([]);
-    },
-  );
+  test('what xl would end with another status, we do too', () => {
+    const error = refusal(`${PV}tee = "x"`);
+    expect([error.messages, error.exitCode]).toEqual([['Unknown tee "x" specified'], 3]);
+    expect(refusal(`${HVM}tsc_mode = 9`).messages).toEqual([
+      'WARNING: specifying "tsc_mode" as an integer is deprecated. Please use the named parameter variant. ',
+      'ERROR: invalid value 9 for "tsc_mode"',
+    ]);
+  });
 });
 
 describe('what has no effect is told', () => {

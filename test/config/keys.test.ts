@@ -39,7 +39,9 @@ describe('the table of keys', () => {
     expect(name).toMatch(/^[a-z][._0-9a-z]*$/);
     expect(row.doc).toMatch(/^[A-Z/].*[.…]$/s);
     expect(row.guests.length).toBeGreaterThan(0);
-    expect(row.type === 'enum').toBe(row.values !== undefined);
+    expect(row.type === 'enum' || row.type === 'boolean-or-enum').toBe(row.values !== undefined);
+    if (row.numbers !== undefined) expect(row.type).toBe('enum');
+    if (row.refusal?.includes('%d') === true) expect(row.range).toBeDefined();
     if (row.type === 'enum' && row.default !== undefined) expect(row.values).toContain(row.default);
     if (row.type === 'boolean') expect(['boolean', 'undefined']).toContain(typeof row.default);
     if (row.type === 'integer') expect(['number', 'undefined']).toContain(typeof row.default);

@@ -67,6 +67,7 @@ export const bootKeys = [
   {
     name: 'bootloader_args',
     type: 'string-or-list',
+    split: true,
     guests: pvAndPvh,
     support: 'not-yet',
     doc: 'Arguments for `bootloader`.',
@@ -105,8 +106,9 @@ export const bootKeys = [
     name: 'device_tree',
     type: 'string',
     guests: everyGuest,
+    arch: 'arm',
     support: 'not-yet',
-    doc: 'A partial device tree for the guest, on Arm.',
+    doc: 'A partial device tree for the guest.',
   },
   {
     name: 'pvshim',

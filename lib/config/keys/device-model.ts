@@ -90,6 +90,7 @@ export const deviceModelKeys = [
   {
     name: 'stubdomain_memory',
     type: 'integer',
+    range: [0, 16_777_216],
     unit: 'MiB',
     guests: hvmOnly,
     support: 'not-yet',

@@ -127,9 +127,10 @@ export const deviceKeys = [
   {
     name: 'dtdev',
     type: 'list',
+    arch: 'arm',
     guests: everyGuest,
     support: 'not-yet',
-    doc: 'Devices of the host by their device tree path, on Arm.',
+    doc: 'Devices of the host by their device tree path.',
   },
   {
     name: 'ioports',
@@ -154,10 +155,13 @@ export const deviceKeys = [
   },
   {
     name: 'gfx_passthru',
-    type: 'string',
-    default: '0',
+    type: 'boolean-or-enum',
+    values: ['default', 'igd'],
+    match: 'any-case',
+    default: false,
     guests: hvmOnly,
     support: 'not-yet',
-    doc: "Passes the host's graphics card to the guest: `1`, `default` or `igd`.",
+    refusal: 'ERROR: invalid value "%s" for "gfx_passthru"',
+    doc: "Passes the host's graphics card to the guest: `1` and `default` find out which kind it is, `igd` says Intel's.",
   },
 ] as const satisfies readonly KeyRow[];

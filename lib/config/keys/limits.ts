@@ -31,6 +31,7 @@ export const limitKeys = [
   {
     name: 'cpu_weight',
     type: 'integer',
+    range: [1, 65_535],
     otherwise: "the scheduler's",
     guests: everyGuest,
     support: 'not-yet',
@@ -39,6 +40,7 @@ export const limitKeys = [
   {
     name: 'cap',
     type: 'integer',
+    range: [0, 2_147_483_647],
     otherwise: "the scheduler's",
     guests: everyGuest,
     support: 'not-yet',
@@ -47,10 +49,12 @@ export const limitKeys = [
   {
     name: 'period',
     type: 'integer',
+    unit: 'us',
+    range: [0, 2_147_483_647],
     otherwise: "the scheduler's",
     guests: everyGuest,
     support: 'not-yet',
-    doc: 'The period of a real-time scheduler, in microseconds.',
+    doc: 'The period of a real-time scheduler.',
   },
   {
     name: 'slice',
@@ -69,6 +73,7 @@ export const limitKeys = [
   {
     name: 'extratime',
     type: 'integer',
+    range: [0, 1],
     otherwise: "the scheduler's",
     guests: everyGuest,
     support: 'not-yet',
@@ -135,9 +140,11 @@ export const limitKeys = [
     type: 'enum',
     values: ['default', 'always_emulate', 'native', 'native_paravirt'],
     match: 'any-case',
+    numbers: 'deprecated',
     default: 'default',
     guests: everyGuest,
     support: 'not-yet',
+    refusal: 'ERROR: invalid value "%s" for "tsc_mode"',
     doc: "How the guest's time stamp counter is made.",
   },
   {
@@ -148,11 +155,13 @@ export const limitKeys = [
     default: 'default',
     guests: everyGuest,
     support: 'not-yet',
+    refusal: "ERROR: unknown passthrough option '%s'",
     doc: 'Whether devices can be passed through to the guest, now or later.',
   },
   {
     name: 'shadow_memory',
     type: 'integer',
+    range: [0, 16_777_216],
     unit: 'MiB',
     otherwise: 'computed',
     guests: hvmAndPvh,
@@ -162,6 +171,7 @@ export const limitKeys = [
   {
     name: 'vmtrace_buf_kb',
     type: 'integer',
+    range: [0, 2_097_151],
     unit: 'KiB',
     default: 0,
     guests: everyGuest,
@@ -212,10 +222,11 @@ export const limitKeys = [
   {
     name: 'llc_colors',
     type: 'list',
+    arch: 'arm',
     guests: everyGuest,
     since: '4.20',
     support: 'not-yet',
-    doc: 'Ranges of last-level cache colours, on Arm.',
+    doc: 'Ranges of last-level cache colours.',
   },
   {
     name: 'cpuid',
