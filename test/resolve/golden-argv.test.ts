@@ -18,7 +18,6 @@ const NOT_YET: Readonly<Record<string, string>> = {
   'usb-version-1': 'usbversion',
   'usb-version-2': 'usbversion',
   'usb-version-3': 'usbversion',
-  'vendor-device': 'vendor_device',
 };
 
 const cases = readdirSync(golden, { withFileTypes: true })
