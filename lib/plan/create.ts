@@ -181,6 +181,8 @@ function buildMemory(domain: Resolved): Step {
         onlineVcpus: vcpus.online,
         pagingKiB: pagingKiB(domain),
         apic: domain.config.keys.apic ?? true,
+        pae: domain.config.keys.pae ?? true,
+        nested: domain.config.keys.nestedhvm ?? false,
         image: type === 'hvm' ? domain.firmware : domain.kernel,
         ramdisk: type === 'hvm' ? null : domain.ramdisk,
         cmdline: type === 'hvm' ? null : domain.cmdline,

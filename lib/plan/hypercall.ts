@@ -55,6 +55,9 @@ export interface BuildDomain {
   readonly pagingKiB: number;
   /** Whether an HVM guest has an APIC. */
   readonly apic: boolean;
+  /** Whether an HVM guest may use PAE, and any guest run virtual machines: its CPUID says so. */
+  readonly pae: boolean;
+  readonly nested: boolean;
   /** The kernel (PV, PVH) or hvmloader (HVM); null where QEMU's own firmware boots the guest (embedded host). */
   readonly image: string | null;
   readonly ramdisk: string | null;

@@ -2,6 +2,7 @@ import { XlError } from '../../base/error.ts';
 import type { BuildDomain, HypercallResult } from '../../plan/hypercall.ts';
 import type { Filled } from '../../run/fill.ts';
 import { E820_TYPE, type BuildPlan } from '../../xen/build/build-plan.ts';
+import { guestCpuid } from '../../xen/build/cpu-policy.ts';
 import { readElf } from '../../xen/build/elf.ts';
 import { buildHvm } from '../../xen/build/hvm.ts';
 import { roundUp } from '../../xen/build/pack.ts';
@@ -54,6 +55,7 @@ async function buildPv(call: Build, xen: Xen, signal: AbortSignal): Promise<Hype
   const memoryMap = [{ address: 0, size: call.maxKiB * 1024, type: E820_TYPE.ram }];
   hypercalls.setMemoryMap(xen, domid, memoryMap);
   hypercalls.setTscMode(xen, domid, TSC_DEFAULT);
+  setCpuid(call, xen);
   await replay(draft.steps, guest, signal);
   const plan = finishPv(draft, { mfns, sharedInfoMfn: sharedInfoFrame(guest) });
   await replay(plan.steps, guest, signal);
@@ -67,8 +69,18 @@ async function buildTranslated(call: Build, xen: Xen, signal: AbortSignal): Prom
   const plan = await planTranslated(call, signal);
   hypercalls.setTscMode(xen, domid, TSC_DEFAULT);
   hypercalls.setPagingMempool(xen, domid, roundUp(call.pagingKiB * 1024, PAGING_UNIT));
+  setCpuid(call, xen);
   await replay(plan.steps, guest, signal);
   return rings(plan, guest);
+}
+
+/** What the guest's CPUID answers, of what this Xen offers guests of its kind; the MSRs stay Xen's defaults. */
+function setCpuid({ domid, type, nested, pae }: Build, xen: Xen): void {
+  const translated = type !== 'pv';
+  const offered = hypercalls.offeredCpuPolicy(xen, translated ? 'hvm_default' : 'pv_default');
+  const host = hypercalls.offeredCpuPolicy(xen, 'host');
+  const leaves = guestCpuid(offered.leaves, host.leaves, { translated, nested, pae });
+  hypercalls.setCpuPolicy(xen, Number(domid), { leaves, msrs: [] });
 }
 
 async function planTranslated(call: Build, signal: AbortSignal): Promise<BuildPlan> {

@@ -4,6 +4,7 @@ import { cpuidLeaf, msrEntry } from '../../xen/abi/domctl-structs.ts';
 import { decodeDomctl, encodeDomctl, type DomctlValue } from '../../xen/abi/domctl.ts';
 import { sizeOf, type StructValue } from '../../xen/abi/layout.ts';
 import { CPU_POLICIES } from '../../xen/abi/sysctl.ts';
+import type { HypercallBuffer } from './hypercall-arena.ts';
 import { domctl, sysctl, withRoom } from './hypercalls-call.ts';
 import type { Xen } from './version.ts';
 
@@ -21,20 +22,48 @@ function policySize(xen: Xen): { readonly leaves: number; readonly msrs: number 
   return { leaves, msrs };
 }
 
+/** XEN_SYSCTL_get_cpu_policy: what this Xen offers guests, or what it has found or can at most give. */
+export function offeredCpuPolicy(xen: Xen, which: keyof typeof CPU_POLICIES): CpuPolicy {
+  const size = policySize(xen);
+  return withLists(xen, size, (leaves, msrs) =>
+    sysctl(xen, 'get_cpu_policy', {
+      index: CPU_POLICIES[which],
+      nr_leaves: size.leaves,
+      nr_msrs: size.msrs,
+      leaves: leaves.address,
+      msrs: msrs.address,
+    }),
+  );
+}
+
 /** XEN_DOMCTL_get_cpu_policy: the policy that the domain has. */
 export function getCpuPolicy(xen: Xen, domid: number): CpuPolicy {
   const size = policySize(xen);
-  return withRoom(xen, size.leaves * sizeOf(cpuidLeaf), (leaves) =>
-    withRoom(xen, size.msrs * sizeOf(msrEntry), (msrs) => {
-      const { values } = domctl(xen, 'get_cpu_policy', domid, {
+  return withLists(
+    xen,
+    size,
+    (leaves, msrs) =>
+      domctl(xen, 'get_cpu_policy', domid, {
         nr_leaves: size.leaves,
         nr_msrs: size.msrs,
         leaves: leaves.address,
         msrs: msrs.address,
-      });
+      }).values,
+  );
+}
+
+/** Reads a policy into lists of this size; the call says how much of them is used. */
+function withLists(
+  xen: Xen,
+  size: { readonly leaves: number; readonly msrs: number },
+  call: (leaves: HypercallBuffer, msrs: HypercallBuffer) => { readonly nr_leaves: number; readonly nr_msrs: number },
+): CpuPolicy {
+  return withRoom(xen, size.leaves * sizeOf(cpuidLeaf), (leaves) =>
+    withRoom(xen, size.msrs * sizeOf(msrEntry), (msrs) => {
+      const used = call(leaves, msrs);
       return {
-        leaves: decodeAll(cpuidLeaf, leaves.bytes, values.nr_leaves),
-        msrs: decodeAll(msrEntry, msrs.bytes, values.nr_msrs),
+        leaves: decodeAll(cpuidLeaf, leaves.bytes, used.nr_leaves),
+        msrs: decodeAll(msrEntry, msrs.bytes, used.nr_msrs),
       };
     }),
   );

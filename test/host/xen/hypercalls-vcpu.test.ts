@@ -103,6 +103,17 @@ describe('the CPU that a guest sees', () => {
     expect(hypercalls.getCpuPolicy(on.xen, 3)).toEqual(policy);
   });
 
+  it('is offered by Xen in several kinds', () => {
+    on.fake.answers['sysctl get_cpu_policy'] = ({ values }, at) => {
+      if (values.leaves === 0) return { values: { nr_leaves: 110, nr_msrs: 2 } };
+      expect(values).toMatchObject({ index: 5, nr_leaves: 110, nr_msrs: 2 });
+      at(values.leaves, 110 * 24).set(encodeAll(cpuidLeaf, policy.leaves));
+      at(values.msrs, 2 * 16).set(encodeAll(msrEntry, policy.msrs));
+      return { values: { nr_leaves: 1, nr_msrs: 1 } };
+    };
+    expect(hypercalls.offeredCpuPolicy(on.xen, 'hvm_default')).toEqual(policy);
+  });
+
   it.each([
     [{ err_leaf: 7, err_subleaf: 1 }, ['CPUID leaf 0x7, subleaf 0x1']],
     [{ err_leaf: 0 }, ['CPUID leaf 0x0']],
