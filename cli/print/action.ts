@@ -2,7 +2,7 @@ import { unreachable } from '../../lib/base/error.ts';
 import { shellLine, shellLines } from '../../lib/base/shell.ts';
 import { isTemplate, show, type Bindings, type Text } from '../../lib/base/text.ts';
 import type { Hypercall } from '../../lib/plan/hypercall.ts';
-import type { Action, FileAction, Json, QmpAction, WaitAction } from '../../lib/plan/step.ts';
+import type { Action, BlockAction, FileAction, Json, QmpAction, WaitAction } from '../../lib/plan/step.ts';
 import { storeLines } from './store-ops.ts';
 import { visible } from './text.ts';
 
@@ -44,6 +44,8 @@ export function actionLines(action: Action, bindings: Bindings): ActionLine[] {
         ...labelled('hotplug', [visible(shellLine(action.argv, bindings))]),
         ...prose('', `within ${seconds(action.timeoutMs)}; what goes wrong stands in ${text(action.errorPath)} then`),
       ];
+    case 'block':
+      return blockLines(action, text);
     case 'qmp':
       return labelled('qmp', qmpLines(action, text, bindings));
     case 'wait':
@@ -55,6 +57,14 @@ export function actionLines(action: Action, bindings: Bindings): ActionLine[] {
     default:
       return unreachable(action);
   }
+}
+
+function blockLines({ op, target, backend, timeoutMs }: BlockAction, text: (value: Text) => string): ActionLine[] {
+  const what =
+    op === 'connect'
+      ? `find the device of ${text(target)}, or put the file behind a loop device, unless another guest has it`
+      : `give back the loop device of ${text(target)}, if it has one`;
+  return [...prose('block', `${what}; within ${seconds(timeoutMs)}`), ...labelled('', [`→ ${text(backend)}`])];
 }
 
 function labelled(label: string, lines: readonly string[]): ActionLine[] {

@@ -67,6 +67,9 @@ export function errorFrom(diagnostics: readonly Diagnostic[], options: XlErrorOp
   return new XlError(first.code, first.message, { where: first.where, hint: first.hint, diagnostics, ...options });
 }
 
+/** What anything thrown says. */
+export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+
 /** Node's error code (`ENOENT` …) of anything thrown, or undefined. */
 export function errnoOf(error: unknown): string | undefined {
   if (typeof error !== 'object' || error === null || !('code' in error)) return undefined;

@@ -18,6 +18,8 @@ export interface Vbd {
   readonly format: DiskFormat;
   /** Absolute path of the hotplug script, for the backends that have one. */
   readonly script: string | null;
+  /** Whether the user named the script: then it runs. What Xen's own `block` does, we do ourselves. */
+  readonly scriptNamed: boolean;
   readonly writable: boolean;
   readonly removable: boolean;
   readonly cdrom: boolean;

@@ -139,11 +139,32 @@ function letGo(backend: Text): Step['undo'] {
   ];
 }
 
+function connectBlock(vbd: Vbd, backend: Text): Step {
+  const act = (op: 'connect' | 'release') =>
+    ({
+      kind: 'block',
+      op,
+      backend,
+      target: vbd.target,
+      timeoutMs: HOTPLUG_TIMEOUT_MS,
+      failure: op === 'connect' ? 'error' : 'warning',
+    }) as const;
+  return {
+    id: `${vbd.vdev}-block`,
+    title: `tell blkback which device ${vbd.vdev} is`,
+    why: 'it serves block devices, so a file gets a loop device; and what another guest writes is not given away',
+    needs: [`${vbd.vdev}-backend`],
+    action: act('connect'),
+    undo: [act('release')],
+  };
+}
+
 /** blkback waits in InitWait until the script has told it which device to open. The embedded host's driver opens it itself. */
 function addScript(vbd: Vbd, { facts }: AttachSteps): Step[] {
   const { script } = vbd;
   if (facts.host === 'embedded' || script === null || vbd.backendDomid !== '0') return [];
   const { backend } = vbdPaths(vbd);
+  if (vbd.backend === 'phy' && !vbd.scriptNamed) return [connectBlock(vbd, backend)];
   const run = (verb: 'add' | 'remove') =>
     ({
       kind: 'hotplug',

@@ -117,9 +117,12 @@ function insist(device: RunningDevice, name: string): Step[] {
 }
 
 /** Kernel backends have a script that undoes what `add` did (libxl_linux.c); the embedded host's daemon needs none. */
-function removeScript(device: RunningDevice, name: string, after: string, { domid, host, mode }: CloseOptions): Step[] {
+function removeScript(device: RunningDevice, name: string, after: string, options: CloseOptions): Step[] {
+  const { domid, host, mode, dirs } = options;
   const script = device.keys.script;
   if (host === 'embedded' || script === undefined || isQemuBackend(device.backendKind)) return [];
+  if (device.backendKind === 'vbd' && script === `${dirs.scripts}/block`)
+    return [releaseBlock(device, name, after, mode)];
   const isVif = device.backendKind === 'vif';
   return [
     {
@@ -146,6 +149,25 @@ function removeScript(device: RunningDevice, name: string, after: string, { domi
       undo: [],
     },
   ];
+}
+
+/** What Xen's own `block` script would do, whoever gave the backend its device. */
+function releaseBlock({ backend, keys }: RunningDevice, name: string, after: string, mode: CloseOptions['mode']): Step {
+  return {
+    id: `${name}-block`,
+    title: `give back what is behind ${name}`,
+    why: 'a file has a loop device, which nobody needs any more',
+    needs: [after],
+    action: {
+      kind: 'block',
+      op: 'release',
+      backend,
+      target: keys.params ?? '',
+      timeoutMs: HOTPLUG_TIMEOUT_MS,
+      failure: mode === 'ask' ? 'error' : 'warning',
+    },
+    undo: [],
+  };
 }
 
 function removeNodes(device: RunningDevice, name: string, after: string): Step {

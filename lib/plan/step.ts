@@ -38,6 +38,7 @@ export type Action =
   | SpawnAction
   | KillAction
   | HotplugAction
+  | BlockAction
   | QmpAction
   | WaitAction
   | FileAction
@@ -90,6 +91,23 @@ export interface HotplugAction {
   /** Where the script leaves its words on failure (`hotplug-error`). */
   readonly errorPath: Text;
   /** On removal a script's failure is a warning (libxl ignores it). */
+  readonly failure: 'error' | 'warning';
+}
+
+/**
+ * What Xen's `block` script does, without the script: `connect` finds the device behind a phy backend's target, or takes a
+ * loop device for a file, and tells blkback its number; `release` gives that loop device back. Xen's script, called for
+ * the same backend by another toolstack, understands what this did, and the other way round.
+ */
+export interface BlockAction {
+  readonly kind: 'block';
+  readonly op: 'connect' | 'release';
+  /** The backend's directory: its `params` and `mode` say what to connect, its `node` what to release. */
+  readonly backend: Text;
+  /** For people who read the plan: the target. */
+  readonly target: Text;
+  readonly timeoutMs: number;
+  /** On removal what goes wrong is a warning, as with scripts. */
   readonly failure: 'error' | 'warning';
 }
 

@@ -82,6 +82,7 @@ function vbdOf(disk: Disk, devid: number, decision: BackendDecision, facts: Host
     makesTarget: decision.emptyCdromFile !== null,
     format: decision.format,
     script: decision.script === null ? null : absoluteScript(decision.script, facts),
+    scriptNamed: disk.script !== null,
     writable: disk.readwrite === 1,
     removable: disk.removable === 1,
     cdrom: disk.isCdrom === 1,

@@ -1,4 +1,4 @@
-import { XlError } from '../base/error.ts';
+import { messageOf, XlError } from '../base/error.ts';
 import type { Bindings } from '../base/text.ts';
 import type { Plan, Step } from '../plan/step.ts';
 import { boundOf, perform } from './actions/perform.ts';
@@ -8,7 +8,7 @@ import type { RunEvent, StepLabel, StepTiming } from './events.ts';
 import { bindsOf, fillable, fillAction } from './fill.ts';
 import { noJournal, openJournal, type Journal, type JournalPlace } from './journal.ts';
 import type { Ports } from './ports.ts';
-import { messageOf, undo } from './undo.ts';
+import { undo } from './undo.ts';
 import { validatePlan } from './validate.ts';
 
 export interface RunOptions {

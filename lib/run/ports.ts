@@ -8,6 +8,7 @@ export interface Ports {
   readonly hypervisor: Hypervisor;
   readonly store: Store;
   readonly processes: Processes;
+  readonly blocks: Blocks;
   readonly files: Files;
   readonly monitors: Monitors;
   readonly clock: Clock;
@@ -69,6 +70,17 @@ export interface Processes {
     command: { argv: readonly string[]; env: Readonly<Record<string, string>>; timeoutMs: number },
     signal: AbortSignal,
   ): Promise<ExitStatus & { output: string; timedOut: boolean }>;
+}
+
+/** The block devices behind blkback's disks. */
+export interface Blocks {
+  /**
+   * Gives a backend (its directory) the block device that it waits for, a loop device for a file. Errors: `hotplug-busy`
+   * names who has it already, `hotplug-error` what is wrong with the target, `lock-timeout`.
+   */
+  connect(backend: string, options: { timeoutMs: number; signal: AbortSignal }): Promise<void>;
+  /** Takes back what `connect`, or Xen's own script, gave it; nothing to take back is fine. */
+  release(backend: string, options: { timeoutMs: number; signal: AbortSignal }): Promise<void>;
 }
 
 export interface Files {

@@ -1,4 +1,4 @@
-import { XlError } from '../base/error.ts';
+import { messageOf, XlError } from '../base/error.ts';
 import { boundOf, perform } from './actions/perform.ts';
 import { within } from './bounds.ts';
 import type { ActionContext } from './context.ts';
@@ -43,6 +43,3 @@ export async function undo(actions: readonly FilledAction[], ports: Ports, talk:
   }
   return problems;
 }
-
-/** What anything thrown says. */
-export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

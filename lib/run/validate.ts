@@ -52,6 +52,7 @@ function fieldsOf(action: Action): readonly string[] {
     case 'store':
     case 'kill':
     case 'hotplug':
+    case 'block':
     case 'file':
     case 'lock':
       return [];

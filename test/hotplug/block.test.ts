@@ -7,7 +7,7 @@ import { XlError } from '../../lib/base/error.ts';
 import { addBlock, blockScript, removeBlock, type BlockHotplug } from '../../lib/host/real/block-hotplug.ts';
 import { realBlockLook, type BlockTarget, type Mount } from '../../lib/host/real/block-look.ts';
 import { sharingMode } from '../../lib/host/real/block-sharing.ts';
-import { loopDevices, parseLosetup, type LoopDevices } from '../../lib/host/real/loop-devices.ts';
+import { losetupDevices, parseLosetup, type LoopDevices } from '../../lib/host/real/loop-devices.ts';
 import { memoryHost } from '../../lib/host/memory/host.ts';
 import { temporaryDirectory } from '../host/temporary.ts';
 
@@ -26,12 +26,16 @@ function dom0() {
   };
   const devices: LoopDevices = {
     list: () => Promise.resolve([...loops].map(([path, backing]) => ({ path, backing }))),
-    attach: (file, { readOnly }) => {
+    attach: async (file, { readOnly }, use) => {
       const path = `/dev/loop${loops.size}`;
       loops.set(path, identityOf(file));
       targets.set(path, { kind: 'block', path, device: `7:${(loops.size - 1).toString(16)}` });
       attached.push({ file, readOnly });
-      return Promise.resolve(path);
+      await use(path).catch((error: unknown) => {
+        loops.delete(path);
+        throw error;
+      });
+      return path;
     },
     detach: (path) => {
       loops.delete(path);
@@ -47,6 +51,8 @@ function dom0() {
     store.write(`/local/domain/${domid}/vm`, `/vm/${domid}`);
     store.write(`${backend}/params`, params);
     store.write(`${backend}/mode`, mode);
+    store.write(`${backend}/dev`, `xvd${String.fromCharCode(97 + ((devid - 51712) >> 4))}`);
+    store.write(`/local/domain/${domid}/name`, `guest-${domid}`);
     store.write(`${backend}/state`, '2');
     return { backend, store: ports.store, loops: devices, look };
   };
@@ -65,7 +71,12 @@ function dom0() {
 }
 
 /** What a script that fails leaves in the backend, and throws. */
-async function failure(hotplug: BlockHotplug): Promise<{ status: string | null; error: string | null; code: string }> {
+async function failure(hotplug: BlockHotplug): Promise<{
+  status: string | null;
+  error: string | null;
+  code: string;
+  message: string;
+}> {
   const thrown: unknown = await addBlock(hotplug).then(
     () => null,
     (error: unknown) => error,
@@ -74,8 +85,9 @@ async function failure(hotplug: BlockHotplug): Promise<{ status: string | null; 
   const [status, error] = await Promise.all(
     ['hotplug-status', 'hotplug-error'].map((key) => hotplug.store.read(`${hotplug.backend}/${key}`)),
   );
-  expect((thrown as XlError).message).toBe(error);
-  return { status: status ?? null, error: error ?? null, code: (thrown as XlError).code };
+  const { code, message, messages } = thrown as XlError;
+  expect(messages).toEqual([error]);
+  return { status: status ?? null, error: error ?? null, code, message };
 }
 
 const keysOf = (host: ReturnType<typeof dom0>, { backend }: BlockHotplug): Record<string, string | null> =>
@@ -130,7 +142,12 @@ describe('block add', () => {
     ['a directory', '/tmp', '/tmp is not a block device.'],
   ])('refuses %s', async (_, params, error) => {
     const host = dom0();
-    expect(await failure(host.vbd(1, 51712, params, 'w'))).toEqual({ status: 'error', error, code: 'hotplug-error' });
+    expect(await failure(host.vbd(1, 51712, params, 'w'))).toEqual({
+      status: 'error',
+      error,
+      message: error,
+      code: 'hotplug-error',
+    });
   });
 
   test('refuses to write a file that nobody may write', async () => {
@@ -138,6 +155,7 @@ describe('block add', () => {
     expect(await failure(host.vbd(1, 51712, '/ro.img', 'w'))).toEqual({
       status: 'busy',
       error: 'File /real/ro.img is read-only, and so I will not\nmount it read-write in a guest domain.',
+      message: 'File /real/ro.img is read-only, and so I will not mount it read-write in a guest domain.',
       code: 'hotplug-busy',
     });
   });
@@ -199,6 +217,15 @@ describe('sharing', () => {
     );
   });
 
+  test.each([
+    ['w', 'r', '/real/a.img is in use: guest-1 (domain 1) has it as xvdb, read-write'],
+    ['r', 'w', '/real/a.img is in use: guest-1 (domain 1) has it as xvdb, read-only'],
+  ])('says to people whose it is (%s beside %s)', async (first, second, message) => {
+    const host = dom0();
+    await addBlock(host.vbd(1, 51728, '/a.img', first));
+    expect((await failure(host.vbd(2, 51712, '/a.img', second))).message).toBe(message);
+  });
+
   test('is found where the other guest’s disk is in QEMU', async () => {
     const host = dom0();
     host.vbd(1, 51712, 'qcow2:/link-to-a.img', 'w', 'qdisk');
@@ -222,11 +249,13 @@ describe('sharing', () => {
   ])('of a file that domain 0 has mounted (%s, device %s)', async (_, device, readOnly, mode, refusal) => {
     const host = dom0();
     // The user's own loop device on the same file.
-    await host.vbd(9, 1, '/a.img', 'r').loops.attach('/a.img', { readOnly: false });
-    host.mounts.push({ device, readOnly });
+    await host.vbd(9, 1, '/a.img', 'r').loops.attach('/a.img', { readOnly: false }, () => Promise.resolve());
+    host.mounts.push({ device, readOnly, point: '/mnt' });
     const disk = host.vbd(1, 51712, '/a.img', mode);
     if (refusal === null) return addBlock(disk);
-    expect((await failure(disk)).error?.endsWith(refusal)).toBe(true);
+    const { error, message } = await failure(disk);
+    expect(error?.endsWith(refusal)).toBe(true);
+    expect(message).toBe('/real/a.img is mounted on /mnt in this domain');
   });
 
   test('is no sharing between a stub domain and its guest, nor with a domain that is going', async () => {
@@ -264,6 +293,26 @@ describe('block remove', () => {
     expect(host.loops.size).toBe(1);
   });
 
+  test('leaves a loop device that another guest’s disk has got meanwhile', async () => {
+    const host = dom0();
+    const disk = host.vbd(1, 51712, '/a.img', 'w');
+    await addBlock(host.vbd(2, 51712, '/b.img', 'w'));
+    // What is left of a command that was killed before the device was its own.
+    host.store.write(`${disk.backend}/node`, '/dev/loop0');
+    await removeBlock(disk);
+    expect(host.loops.size).toBe(1);
+    expect(host.store.read(`${disk.backend}/node`)).toBeNull();
+  });
+
+  test('gives back the loop device of a name that leads to another file by now', async () => {
+    const host = dom0();
+    const disk = host.vbd(1, 51712, '/link-to-a.img', 'w');
+    await addBlock(disk);
+    host.store.write(`${disk.backend}/params`, '/b.img');
+    await removeBlock(disk);
+    expect(host.loops.size).toBe(0);
+  });
+
   test.each(['/dev/sda', '/dev/loop0/../sda', '', '/dev/loop'])('never detaches %j', async (node) => {
     const host = dom0();
     const disk = host.vbd(1, 51712, '/a.img', 'w');
@@ -286,12 +335,12 @@ describe('losetup', () => {
 
   test('takes and finds a device in one call, and detaches only what is attached', async () => {
     const calls: string[] = [];
-    const loops = loopDevices((words) => {
+    const loops = losetupDevices((words) => {
       calls.push(words.join(' '));
       if (words[0] === '--find') return Promise.resolve('/dev/loop5\n');
       return Promise.resolve('{"loopdevices":[{"name":"/dev/loop5","back-ino":1,"back-maj:min":"1:1"}]}');
     });
-    expect(await loops.attach('-odd name', { readOnly: true })).toBe('/dev/loop5');
+    expect(await loops.attach('-odd name', { readOnly: true }, () => Promise.resolve())).toBe('/dev/loop5');
     await loops.detach('/dev/loop5');
     await loops.detach('/dev/loop6');
     expect(calls.filter((call) => !call.startsWith('--list'))).toEqual([
@@ -300,15 +349,16 @@ describe('losetup', () => {
     ]);
   });
 
-  test('of this machine lists its devices', async () => {
-    if (!existsSync('/dev/loop-control') || spawnSync('losetup', ['--version']).error) {
-      console.log('skipped: no loop devices or no losetup here (Debian: mount)');
-      return;
-    }
-    for (const { path, backing } of await loopDevices().list()) {
-      expect(path).toMatch(/^\/dev\/loop\d+$/);
-      expect(backing).toMatch(/^\d+:\d+:\d+$/);
-    }
+  test('gives a device back where it is of no use', async () => {
+    const calls: string[] = [];
+    const loops = losetupDevices((words) => {
+      calls.push(words[0]!);
+      if (words[0] === '--find') return Promise.resolve('/dev/loop5\n');
+      return Promise.resolve('{"loopdevices":[{"name":"/dev/loop5","back-ino":1,"back-maj:min":"1:1"}]}');
+    });
+    const attaching = loops.attach('a.img', { readOnly: false }, () => Promise.reject(new Error('of no use')));
+    await expect(attaching).rejects.toThrow('of no use');
+    expect(calls).toEqual(['--find', '--list', '--detach']);
   });
 });
 

@@ -16,6 +16,7 @@ import { type Domain, type DomainInfo } from './domains.ts';
 import { performHypercall, type HypervisorEffects } from './hypervisor.ts';
 import type { Machine, MachineEnd } from './machine.ts';
 import { cpuSeconds, Machines } from './machines.ts';
+import { noBlocks } from './no-blocks.ts';
 import { hearShutdownRequests } from './shutdown-requests.ts';
 import { consoleClientSocket, embeddedDirs, type StateDir } from './state-dir.ts';
 
@@ -252,6 +253,7 @@ export class EmbeddedHost {
         kill: async ({ pid, ...target }) => pid !== null && this.#kill({ op: 'kill', pid, ...target }),
         run: (command, signal) => realProcesses.run(command, signal),
       },
+      blocks: noBlocks,
       files: realFiles,
       monitors: { execute: (socket, commands, { timeoutMs }) => this.#monitor(socket, commands, timeoutMs) },
       clock: realClock,

@@ -3,6 +3,7 @@ import { storePort } from '../../xenstore/port.ts';
 import { realClock } from '../real/clock.ts';
 import { realFiles } from '../real/files.ts';
 import { realProcesses } from '../real/processes.ts';
+import { noBlocks } from './no-blocks.ts';
 import type { HostConnection } from './start.ts';
 
 /** The doors through which a plan acts on the embedded host. Relative paths count from this process's directory. */
@@ -23,6 +24,7 @@ export function embeddedPorts({ control, store }: HostConnection): Ports {
       kill: async ({ pid, ...target }) => pid !== null && (await control.ask({ op: 'kill', pid, ...target })).found,
       run: (command, signal) => realProcesses.run(command, signal),
     },
+    blocks: noBlocks,
     files: realFiles,
     monitors: {
       execute: async (socket, commands, { timeoutMs, signal }) => [

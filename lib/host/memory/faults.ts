@@ -39,6 +39,7 @@ export function watchedPorts(ports: Ports, calls: PortCall[], fault: Fault | nul
     clock: ports.clock,
     hypervisor: gated('hypervisor', ports.hypervisor, gate),
     processes: gated('processes', ports.processes, gate),
+    blocks: gated('blocks', ports.blocks, gate),
     files: gated('files', ports.files, gate),
     monitors: gated('monitors', ports.monitors, gate),
     store: gatedStore(ports.store, gate),

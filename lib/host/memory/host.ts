@@ -64,7 +64,7 @@ export function memoryHost(options: MemoryHostOptions = {}): MemoryHost {
     },
   };
   const calls: PortCall[] = [];
-  const bare: Ports = { hypervisor, store: store.port, processes, files, monitors, clock };
+  const bare: Ports = { hypervisor, store: store.port, processes, blocks: processes.blocks, files, monitors, clock };
   return {
     ports: watchedPorts(bare, calls, options.fault ?? null, () => clock.busy()),
     bare,

@@ -1,4 +1,5 @@
-import type { ExitStatus, Processes } from '../../run/ports.ts';
+import { XlError } from '../../base/error.ts';
+import type { Blocks, ExitStatus, Processes } from '../../run/ports.ts';
 import type { VirtualClock } from './clock.ts';
 import type { Behaviour } from './simulation.ts';
 import type { MemoryStore } from './store.ts';
@@ -11,6 +12,9 @@ export interface MemoryProcess {
   readonly log: string;
   readonly end: (status: ExitStatus) => void;
 }
+
+/** `backend/vbd/1/51712`, as scripts get it. */
+const busPathOf = (backend: string): string => backend.replace(/^\/local\/domain\/0\//, '');
 
 /** How long a QEMU takes to come up, in milliseconds of the virtual clock. */
 const START_MS = 50;
@@ -66,6 +70,22 @@ export class MemoryProcesses implements Processes {
     else this.add(busPath, backend);
     return { code: 0, signal: null, output: '', timedOut: false };
   }
+
+  /** The same table of devices as the block script's, without the script. */
+  readonly blocks: Blocks = {
+    connect: async (backend) => {
+      await Promise.resolve();
+      if (this.behaviour.scripts === 'fail') {
+        this.failScript(backend);
+        throw new XlError('hotplug-busy', '/images/a.img is in use: web (domain 3) has it as xvda, read-write');
+      }
+      this.add(busPathOf(backend), backend);
+    },
+    release: async (backend) => {
+      await Promise.resolve();
+      this.attached.delete(busPathOf(backend));
+    },
+  };
 
   private comeUp(pid: number): void {
     const process = this.running.get(pid);

@@ -1,7 +1,7 @@
 import { XlError } from '../../base/error.ts';
 import type { StoreView } from '../../run/ports.ts';
 import { realBlockLook, type BlockLook, type BlockTarget } from './block-look.ts';
-import { sharingMode, sharingRefusal } from './block-sharing.ts';
+import { isAnothersLoop, sharingMode, sharingRefusal } from './block-sharing.ts';
 import { loopDevices, type LoopDevices } from './loop-devices.ts';
 
 /** What a block script works on and with. */
@@ -35,21 +35,24 @@ export async function blockScript(
     });
   }
   const backend = `/local/domain/${match[1] ?? '0'}/${match[2]!}`;
-  const hotplug = { backend, store, loops: loopDevices(), look: realBlockLook };
+  const hotplug = { backend, store, loops: await loopDevices(), look: realBlockLook };
   await (command === 'add' ? addBlock(hotplug) : removeBlock(hotplug));
 }
 
 /**
  * Gives blkback a block device: the target itself, or a loop device for a file. Writes `node` (files only),
  * `physical-device`, `physical-device-path` and `hotplug-status`=`connected`, in this order. Throws XlError
- * `hotplug-busy` for what another has, `hotplug-error` for what cannot be; both stand in the backend before.
+ * `hotplug-busy` for what another has, `hotplug-error` for what cannot be; why stands in the backend before.
  */
 export async function addBlock(hotplug: BlockHotplug): Promise<void> {
   const { backend, store } = hotplug;
+  const [device, params, mode] = await Promise.all(
+    ['physical-device', 'params', 'mode'].map((key) => store.read(`${backend}/${key}`)),
+  );
   // The toolstack may call twice; the first call did it all.
-  if ((await store.read(`${backend}/physical-device`)) !== null) return;
+  if (device !== null && device !== undefined) return;
   try {
-    await connect(hotplug);
+    await connect(hotplug, params ?? null, mode ?? '');
   } catch (error) {
     // A backend that is gone meanwhile cannot be told; what went wrong first is what counts.
     await tellFailure(hotplug, error).catch(() => undefined);
@@ -58,26 +61,29 @@ export async function addBlock(hotplug: BlockHotplug): Promise<void> {
 }
 
 async function tellFailure({ backend, store }: BlockHotplug, error: unknown): Promise<void> {
+  if ((await store.read(backend)) === null) return;
   const isBusy = error instanceof XlError && error.code === 'hotplug-busy';
-  await store.write(`${backend}/hotplug-error`, error instanceof Error ? error.message : String(error));
+  const words = error instanceof XlError ? error.messages[0] : undefined;
+  await store.write(`${backend}/hotplug-error`, words ?? (error instanceof Error ? error.message : String(error)));
   await store.write(`${backend}/hotplug-status`, isBusy ? 'busy' : 'error');
 }
 
-async function connect(hotplug: BlockHotplug): Promise<void> {
+async function connect(hotplug: BlockHotplug, params: string | null, typedMode: string): Promise<void> {
   const { backend, store, look } = hotplug;
-  const params = await store.read(`${backend}/params`);
   if (params === null) throw failed(`xenstore-read ${backend}/params failed.`);
   // An empty drive has no device; its backend only has to hear that this is so.
   if (params === '') return store.write(`${backend}/hotplug-status`, 'connected');
   const target = await look.target(params);
   if (target === null) throw failed(`${params} does not exist.`);
   if (target.kind === 'other') throw failed(`${target.path} is not a block device.`);
-  const mode = sharingMode((await store.read(`${backend}/mode`)) ?? '');
+  const mode = sharingMode(typedMode);
   if (target.kind === 'file' && mode !== 'r' && !target.writable) {
-    throw busy(`File ${target.path} is read-only, and so I will not\nmount it read-write in a guest domain.`);
+    const stock = `File ${target.path} is read-only, and so I will not\nmount it read-write in a guest domain.`;
+    throw busy({ stock, message: stock }, 'make the file writable, or give it read-only (`ro`)');
   }
   const refusal = await sharingRefusal({ backend, mode, target }, hotplug);
-  if (refusal !== null) throw busy(refusal);
+  if (refusal !== null)
+    throw busy(refusal, 'two guests that write one image destroy it; give each its own, or both ro');
   return target.kind === 'block' ? writeDevice(hotplug, target) : attachFile(hotplug, target.path, mode === 'r');
 }
 
@@ -87,39 +93,47 @@ async function attachFile(hotplug: BlockHotplug, file: string, readOnly: boolean
   if (state !== INIT_WAIT) {
     throw failed(`Path closed or removed during hotplug add: ${backend} state: ${state ?? 'unknown'}`);
   }
-  const node = await loops.attach(file, { readOnly });
-  try {
-    const device = await look.target(node);
-    if (device?.kind !== 'block') throw failed(`${node} is not a block device.`);
-    await store.write(`${backend}/node`, node);
-    await writeDevice(hotplug, device);
-  } catch (error) {
-    await store.rm(`${backend}/node`).catch(() => undefined);
-    await loops.detach(node);
-    throw error;
-  }
+  await loops.attach(file, { readOnly }, async (node) => {
+    try {
+      const device = await look.target(node);
+      if (device?.kind !== 'block') throw failed(`${node} is not a block device.`);
+      await store.write(`${backend}/node`, node);
+      await writeDevice(hotplug, device);
+    } catch (error) {
+      await store.rm(`${backend}/node`).catch(() => undefined);
+      throw error;
+    }
+  });
 }
 
+/** Sent without waiting for each other's answers: they are done in this order all the same. */
 async function writeDevice(
   { backend, store }: BlockHotplug,
   { device, path }: Extract<BlockTarget, { kind: 'block' }>,
 ): Promise<void> {
-  await store.write(`${backend}/physical-device`, device);
-  await store.write(`${backend}/physical-device-path`, path);
-  await store.write(`${backend}/hotplug-status`, 'connected');
+  await Promise.all([
+    store.write(`${backend}/physical-device`, device),
+    store.write(`${backend}/physical-device-path`, path),
+    store.write(`${backend}/hotplug-status`, 'connected'),
+  ]);
 }
 
-/** Gives back the loop device that `add` took; nothing for a target that is a block device itself. Throws what losetup says. */
-export async function removeBlock({ backend, store, loops }: BlockHotplug): Promise<void> {
-  const node = await store.read(`${backend}/node`);
+/**
+ * Gives back the loop device that `add` took, ours or the stock script's; nothing for a target that is a block device itself.
+ * A device that has got another file meanwhile is left to whose it is. Throws what the loop devices say.
+ */
+export async function removeBlock({ backend, store, loops, look }: BlockHotplug): Promise<void> {
+  const [node, params] = await Promise.all([store.read(`${backend}/node`), store.read(`${backend}/params`)]);
   if (node === null || !/^\/dev\/loop\d+$/.test(node)) return;
-  await loops.detach(node);
+  const [target, devices] = await Promise.all([look.target(params ?? ''), loops.list()]);
+  const device = devices.find(({ path }) => path === node);
+  // The name may lead to another file by now, so that alone does not make it another's.
+  const same = target?.kind === 'file' && device?.backing === target.identity;
+  if (device !== undefined && (same || !(await isAnothersLoop(backend, node, store)))) await loops.detach(node);
   // Once only: by the next call the device may be another's.
   await store.rm(`${backend}/node`);
 }
 
 const failed = (message: string): XlError => new XlError('hotplug-error', message);
-const busy = (message: string): XlError =>
-  new XlError('hotplug-busy', message, {
-    hint: 'two guests that write one image destroy it; give each its own, or both mode=r',
-  });
+const busy = ({ stock, message }: { readonly stock: string; readonly message: string }, hint: string): XlError =>
+  new XlError('hotplug-busy', message.replaceAll('\n', ' '), { hint, messages: [stock] });

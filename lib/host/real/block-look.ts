@@ -20,6 +20,8 @@ export type BlockTarget =
 export interface Mount {
   /** `major:minor` in hex. */
   readonly device: string;
+  /** Where it is mounted. */
+  readonly point: string;
   readonly readOnly: boolean;
 }
 
@@ -51,15 +53,17 @@ export const realBlockLook: BlockLook = {
 
 /** A mount of a block device, or of a file system that names one as its source (btrfs has a device number of its own). */
 async function mountOf(line: string): Promise<Mount[]> {
-  const [source = '', , , options = ''] = line.split(' ');
+  const [source = '', point = '', , options = ''] = line.split(' ');
   if (!source.startsWith('/')) return [];
-  const found = await statOrNull(source.replaceAll(/\\(\d{3})/g, (_, octal: string) => octalCharacter(octal)));
+  const found = await statOrNull(unescaped(source));
   if (found?.isBlockDevice() !== true) return [];
-  return [{ device: deviceNumber(found.rdev), readOnly: options.split(',').includes('ro') }];
+  const readOnly = options.split(',').includes('ro');
+  return [{ device: deviceNumber(found.rdev), point: unescaped(point), readOnly }];
 }
 
 /** proc(5): blanks, tabs, newlines and backslashes in names stand as octal escapes. */
-const octalCharacter = (octal: string): string => String.fromCharCode(Number.parseInt(octal, 8));
+const unescaped = (name: string): string =>
+  name.replaceAll(/\\(\d{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)));
 
 async function statOrNull(path: string): Promise<BigIntStats | null> {
   return stat(path, { bigint: true }).catch(() => null);

@@ -1,5 +1,6 @@
 import type { StoreView } from '../../run/ports.ts';
-import type { BlockLook, BlockTarget } from './block-look.ts';
+import { mapLimited } from '../facts/limit.ts';
+import type { BlockLook, BlockTarget, Mount } from './block-look.ts';
 import type { LoopDevices } from './loop-devices.ts';
 
 /** `r`: others may read too; `w`: nobody else may have it; `!`: the user knows better (`mode` in the backend). */
@@ -20,25 +21,38 @@ export interface SharingQuestion {
 
 interface World {
   readonly store: StoreView;
-  readonly loops: LoopDevices;
+  readonly loops: Pick<LoopDevices, 'list'>;
   readonly look: BlockLook;
 }
 
+/** Who has what a guest is to get, in two ways to say it. */
+export interface SharingRefusal {
+  /** For `hotplug-error`, in the stock script's words, which tools look for. */
+  readonly stock: string;
+  /** For people: whose it is, and as what. */
+  readonly message: string;
+}
+
+/** How many nodes are asked for together: their requests are pipelined on one connection. */
+const TOGETHER = 64;
+
 /**
- * Why a device or file may not be given to a guest, in the stock script's words, or null where it may: for writing
- * nobody else may have it, for reading nobody may write it. The stock script misses files, because it looks for a hex
- * device number in losetup's decimal ones; here files are compared by device and inode.
+ * Why a device or file may not be given to a guest, or null where it may: for writing nobody else may have it, for reading
+ * nobody may write it. The stock script misses files, because it looks for a hex device number in losetup's decimal ones;
+ * here files are compared by device and inode.
  */
-export async function sharingRefusal(question: SharingQuestion, world: World): Promise<string | null> {
+export async function sharingRefusal(question: SharingQuestion, world: World): Promise<SharingRefusal | null> {
   const { mode, target } = question;
   if (mode === '!') return null;
   const devices = await devicesOf(target, world);
-  const mounted = (await world.look.mounts()).find(
-    ({ device, readOnly }) => devices.has(device) && (mode === 'w' || !readOnly),
-  );
-  if (mounted !== undefined) return words(target, mode, 'privileged', devices.get(mounted.device)!);
-  const used = await usedByGuest(question, devices, world);
-  return used === null ? null : words(target, mode, 'guest', used);
+  const mounted = await mountOf(devices, mode, world.look);
+  if (mounted !== undefined) {
+    const message = `${target.path} is mounted on ${mounted.point} in this domain`;
+    return { stock: stockWords(target, mode, 'privileged', devices.get(mounted.device)!), message };
+  }
+  const user = await guestThatHas(question, devices, world);
+  if (user === null) return null;
+  return { stock: stockWords(target, mode, 'guest', user.through), message: await whoHas(user, target, world.store) };
 }
 
 /** Numbers of the block devices that show the target's data, each with its path. */
@@ -52,19 +66,43 @@ async function devicesOf(
   return new Map(found.flatMap((device) => (device?.kind === 'block' ? [[device.device, device.path] as const] : [])));
 }
 
-/** The device through which (or the file itself, where QEMU has it) another guest has the target; null where none has. */
-async function usedByGuest(
+async function mountOf(
+  devices: ReadonlyMap<string, string>,
+  mode: 'r' | 'w',
+  look: BlockLook,
+): Promise<Mount | undefined> {
+  if (devices.size === 0) return undefined;
+  const mounts = await look.mounts();
+  return mounts.find(({ device, readOnly }) => devices.has(device) && (mode === 'w' || !readOnly));
+}
+
+interface OtherBackend {
+  readonly path: string;
+  readonly domid: string;
+}
+
+interface SharingUser extends OtherBackend {
+  /** The device through which it has the target; the file itself where QEMU has it. */
+  readonly through: string;
+}
+
+/** Another guest that has the target in a way that does not go together with `mode`; null where none has. */
+async function guestThatHas(
   { backend, mode, target }: SharingQuestion,
   devices: ReadonlyMap<string, string>,
   { store, look }: World,
-): Promise<string | null> {
+): Promise<SharingUser | null> {
   const guest = backend.split('/').at(-2)!;
-  for (const other of await otherBackends(backend, store)) {
-    if (mode === 'r' && sharingMode((await store.read(`${other.path}/mode`)) ?? '') === 'r') continue;
+  const conflicts = async (other: OtherBackend): Promise<SharingUser | null> => {
     const through = await deviceOfBackend(other.path, target, devices, { store, look });
-    if (through !== null && !(await isSameVm(guest, other.domid, store))) return through;
-  }
-  return null;
+    if (through === null) return null;
+    if (mode === 'r' && sharingMode((await store.read(`${other.path}/mode`)) ?? '') === 'r') return null;
+    return (await isSameVm(guest, other.domid, store)) ? null : { ...other, through };
+  };
+  // A file that is behind no loop device can only be in a QEMU.
+  const kinds = devices.size === 0 ? ['qdisk'] : ['vbd', 'vbd3', 'qdisk'];
+  const others = await otherBackends(backend, kinds, store);
+  return (await mapLimited(others, TOGETHER, conflicts)).find((user) => user !== null) ?? null;
 }
 
 async function deviceOfBackend(
@@ -76,28 +114,32 @@ async function deviceOfBackend(
   const device = await store.read(`${path}/physical-device`);
   if (device !== null) return devices.get(device) ?? null;
   // A qdisk has no block device: its QEMU opens what `params` names, FORMAT:PATH.
-  const params = (await store.read(`${path}/params`)) ?? '';
-  const opened = path.includes('/backend/qdisk/') ? await look.target(params.slice(params.indexOf(':') + 1)) : null;
+  const params = path.includes('/backend/qdisk/') ? ((await store.read(`${path}/params`)) ?? '') : '';
+  const name = params.slice(params.indexOf(':') + 1);
+  const opened = name.startsWith('/') ? await look.target(name) : null;
   if (opened?.kind === 'file' && target.kind === 'file' && opened.identity === target.identity) return target.path;
   return opened?.kind === 'block' ? (devices.get(opened.device) ?? null) : null;
 }
 
-/** All disks that this domain serves but the one that is asked about. */
-async function otherBackends(
-  backend: string,
-  store: StoreView,
-): Promise<{ readonly path: string; readonly domid: string }[]> {
+/** All disks of these kinds that this domain serves but the one that is asked about. */
+async function otherBackends(backend: string, kinds: readonly string[], store: StoreView): Promise<OtherBackend[]> {
   const root = backend.split('/').slice(0, -3).join('/');
-  const found: { path: string; domid: string }[] = [];
-  for (const kind of ['vbd', 'vbd3', 'qdisk']) {
-    for (const domid of (await store.directory(`${root}/${kind}`)) ?? []) {
-      for (const devid of (await store.directory(`${root}/${kind}/${domid}`)) ?? []) {
-        const path = `${root}/${kind}/${domid}/${devid}`;
-        if (path !== backend) found.push({ path, domid });
-      }
-    }
-  }
-  return found;
+  const homes = await Promise.all(
+    kinds.map(async (kind) =>
+      ((await store.directory(`${root}/${kind}`)) ?? []).map((domid) => ({ domid, home: `${root}/${kind}/${domid}` })),
+    ),
+  );
+  const disks = await mapLimited(homes.flat(), TOGETHER, async ({ domid, home }) =>
+    ((await store.directory(home)) ?? []).map((devid) => ({ path: `${home}/${devid}`, domid })),
+  );
+  return disks.flat().filter(({ path }) => path !== backend);
+}
+
+/** Whether another disk of this domain's is behind this loop device. */
+export async function isAnothersLoop(backend: string, node: string, store: StoreView): Promise<boolean> {
+  const others = await otherBackends(backend, ['vbd'], store);
+  const nodes = await mapLimited(others, TOGETHER, ({ path }) => store.read(`${path}/node`));
+  return nodes.includes(node);
 }
 
 /**
@@ -117,7 +159,21 @@ async function isSameVm(guest: string, other: string, store: StoreView): Promise
   return ours.some((vm) => vm !== null && theirs.includes(vm));
 }
 
-function words(
+/** `/a.img is in use: web (domain 3) has it as xvda, read-write`. */
+async function whoHas(
+  { path, domid }: SharingUser,
+  target: SharingQuestion['target'],
+  store: StoreView,
+): Promise<string> {
+  const [name, vdev, mode] = await Promise.all(
+    [`/local/domain/${domid}/name`, `${path}/dev`, `${path}/mode`].map((node) => store.read(node)),
+  );
+  const owner = name === null ? `domain ${domid}` : `${name} (domain ${domid})`;
+  const as = vdev ?? `device ${path.split('/').at(-1)!}`;
+  return `${target.path} is in use: ${owner} has it as ${as}, ${sharingMode(mode ?? '') === 'r' ? 'read-only' : 'read-write'}`;
+}
+
+function stockWords(
   target: SharingQuestion['target'],
   mode: 'r' | 'w',
   by: 'guest' | 'privileged',

@@ -1,6 +1,7 @@
 import { unreachable } from '../../base/error.ts';
 import type { ActionContext, ActionResult } from '../context.ts';
 import type { FilledAction } from '../fill.ts';
+import { performBlock } from './block.ts';
 import { performFile } from './file.ts';
 import { performHotplug } from './hotplug.ts';
 import { performHypercall } from './hypercall.ts';
@@ -24,6 +25,8 @@ export function perform(action: FilledAction, context: ActionContext): Promise<A
       return performKill(action, context);
     case 'hotplug':
       return performHotplug(action, context);
+    case 'block':
+      return performBlock(action, context);
     case 'qmp':
       return performQmp(action, context);
     case 'wait':
@@ -57,6 +60,7 @@ export function boundOf(action: FilledAction): number {
     case 'spawn':
       return action.ready.timeoutMs + MARGIN_MS;
     case 'hotplug':
+    case 'block':
     case 'qmp':
     case 'wait':
     case 'lock':

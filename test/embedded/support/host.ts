@@ -87,6 +87,7 @@ export function disk(vdev: string, target: string, more: Partial<Vbd> = {}): Vbd
     makesTarget: false,
     format: 'raw',
     script: null,
+    scriptNamed: false,
     writable: true,
     removable: false,
     cdrom: false,
