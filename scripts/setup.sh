@@ -2,7 +2,9 @@
 # Prepares a Debian machine: the packages that xl-ts runs on, its npm dependencies, its build, and the example guest.
 # Says what it does, and does only what is missing.
 #
-# usage: scripts/setup.sh [demo|test]    demo (the default): enough to run guests; test: also what the tests compare with
+# usage: scripts/setup.sh [demo|test|xen]
+#   demo (the default): enough to run guests; test: also what the tests compare with; xen: enough to build and run the
+#   Xen host of the end-to-end tests
 set -eu
 
 root=$(cd "$(dirname "$0")/.." && pwd)
@@ -34,11 +36,19 @@ test_packages='
 /usr/bin/cc                 gcc
 /usr/include/dlfcn.h        libc6-dev
 '
+xen_packages='
+/usr/sbin/debootstrap       debootstrap
+/usr/bin/qemu-system-x86_64 qemu-system-x86
+/usr/bin/qemu-img           qemu-utils
+/sbin/mke2fs                e2fsprogs
+/usr/bin/ssh                openssh-client
+'
 
 case $purpose in
   demo) wanted=$demo_packages ;;
   test) wanted=$demo_packages$test_packages ;;
-  *) fail "usage: scripts/setup.sh [demo|test]" ;;
+  xen) wanted=$xen_packages ;;
+  *) fail "usage: scripts/setup.sh [demo|test|xen]" ;;
 esac
 
 # --- Debian packages ----------------------------------------------------------------------------------------------
@@ -77,7 +87,10 @@ node -e 'const [major, minor] = process.versions.node.split(".").map(Number); pr
 cd "$root"
 # npm leaves a copy of the lock file with what it has installed.
 installed=node_modules/.package-lock.json
-if [ ! -e $installed ] || [ -n "$(find package-lock.json -newer $installed)" ]; then
+if [ -L node_modules ]; then
+  # npm would empty the directory that the link leads to, which others may use as well.
+  say 'node_modules is a link, so its packages are left as they are'
+elif [ ! -e $installed ] || [ -n "$(find package-lock.json -newer $installed)" ]; then
   say 'installing npm packages'
   npm ci --no-audit --no-fund --loglevel=error
   touch $installed
@@ -85,4 +98,4 @@ fi
 
 # --- the build and the example guest --------------------------------------------------------------------------------
 if [ -e scripts/build.mjs ]; then node scripts/build.mjs; fi
-sh scripts/guest.sh
+[ "$purpose" = xen ] || sh scripts/guest.sh

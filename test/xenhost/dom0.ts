@@ -1,6 +1,9 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { alone, start, stop } from './host/lifecycle.ts';
+import { runningPid } from './host/machine.ts';
+import { collect, push, runInDom0, type Outcome } from './host/way-in.ts';
+
+export type { Outcome };
 
 /** Where the project lies in dom0. */
 export const PROJECT_IN_DOM0 = '/opt/xl-ts';
@@ -11,21 +14,28 @@ const COMMAND_SECONDS = 240;
 const PATIENCE_MS = 240_000;
 const LOOK_MS = 200;
 
-export interface Outcome {
-  readonly status: number | null;
-  readonly stdout: string;
-  readonly stderr: string;
-}
+/** A command that has a Xen host of another make: it knows `start`, `stop`, `status`, `push` and `exec` as ours does. */
+const OTHER_HOST = (process.env.XL_XENHOST ?? '').split(' ').filter((word) => word !== '');
 
-/** Runs the harness's own command (`start`, `push` …), which XL_XENHOST names. */
-export function harness(words: readonly string[], input = ''): Promise<Outcome> {
-  const [program = '', ...first] = (process.env.XL_XENHOST ?? '').split(' ');
-  return run([program, ...first, ...words], input);
+/** The Xen host: the project's own, or the one that XL_XENHOST names. */
+export const xenHost = {
+  runs: async (): Promise<boolean> =>
+    OTHER_HOST.length === 0 ? runningPid() !== null : (await collect([...OTHER_HOST, 'status'])).status === 0,
+  start: () => (OTHER_HOST.length === 0 ? alone(start) : other('start')),
+  stop: () => (OTHER_HOST.length === 0 ? stop() : other('stop')),
+  push: (source: string, destination: string) =>
+    OTHER_HOST.length === 0 ? push(source, destination) : other('push', source, destination),
+} as const;
+
+async function other(...words: readonly string[]): Promise<void> {
+  okay(`the Xen host's ${words.join(' ')}`, await collect([...OTHER_HOST, ...words]));
 }
 
 /** Runs a command in dom0 to its end. */
-export const dom0 = (...command: readonly string[]): Promise<Outcome> =>
-  harness(['exec', '--', 'timeout', String(COMMAND_SECONDS), ...command]);
+export const dom0 = (...command: readonly string[]): Promise<Outcome> => {
+  const bounded = ['timeout', String(COMMAND_SECONDS), ...command];
+  return OTHER_HOST.length === 0 ? runInDom0(bounded) : collect([...OTHER_HOST, 'exec', '--', ...bounded]);
+};
 
 /** Runs a shell script in dom0 and fails unless it ends with status 0; its stdout. */
 export const shell = async (script: string): Promise<string> => okay(script, await dom0('sh', '-c', script));
@@ -99,14 +109,4 @@ const quoted = (word: string): string => `'${word.replaceAll("'", `'\\''`)}'`;
 function okay(what: string, { status, stdout, stderr }: Outcome): string {
   if (status !== 0) throw new Error(`${what} ended with ${String(status)}\n${stderr}${stdout}`);
   return stdout;
-}
-
-async function run([program = '', ...args]: readonly string[], input: string): Promise<Outcome> {
-  const child = spawn(program, args, { stdio: 'pipe' });
-  const output = { stdout: '', stderr: '' };
-  child.stdout.setEncoding('utf8').on('data', (text: string) => (output.stdout += text));
-  child.stderr.setEncoding('utf8').on('data', (text: string) => (output.stderr += text));
-  child.stdin.end(input);
-  const [status] = (await once(child, 'close')) as [number | null];
-  return { status, ...output };
 }

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { harness, PROJECT_IN_DOM0, type Outcome } from './dom0.ts';
+import { PROJECT_IN_DOM0, xenHost } from './dom0.ts';
 
 const PROJECT = join(import.meta.dirname, '..', '..');
 
@@ -9,23 +9,17 @@ const NEEDED = ['dist', 'node_modules/koffi', 'node_modules/@koromix/koffi-linux
 /** Starts a fresh Xen host with the project in its dom0; the function that is given back stops it. XL_XENHOST_KEEP=1 uses one that runs, and leaves it running. */
 export default async function startHost(): Promise<() => Promise<void>> {
   const keep = process.env.XL_XENHOST_KEEP === '1';
-  const runs = (await harness(['status'])).status === 0;
+  const runs = await xenHost.runs();
   if (runs && !keep) throw new Error('the Xen host runs already; stop it, or use it with XL_XENHOST_KEEP=1');
   const stop = async (): Promise<void> => {
-    if (!keep) await harness(['stop']);
+    if (!keep) await xenHost.stop();
   };
   try {
-    if (!runs) expectOkay('start', await harness(['start']));
-    for (const path of NEEDED) {
-      expectOkay(`push ${path}`, await harness(['push', join(PROJECT, path), `${PROJECT_IN_DOM0}/${path}`]));
-    }
+    if (!runs) await xenHost.start();
+    for (const path of NEEDED) await xenHost.push(join(PROJECT, path), `${PROJECT_IN_DOM0}/${path}`);
     return stop;
   } catch (error) {
     await stop();
     throw error;
   }
-}
-
-function expectOkay(what: string, { status, stderr }: Outcome): void {
-  if (status !== 0) throw new Error(`the Xen host's ${what} ended with ${String(status)}: ${stderr}`);
 }
