@@ -20,24 +20,44 @@ export async function listDomids(store: StoreView): Promise<number[]> {
 
 /** A domain by its number; null where xenstore has none. */
 export async function readRunningDomain(store: StoreView, domid: number): Promise<RunningDomain | null> {
-  const home = `/local/domain/${domid}`;
-  const [name, vm, type, model, devices] = await Promise.all([
-    store.read(`${home}/name`),
-    store.read(`${home}/vm`),
+  const [identity, type, model, devices] = await Promise.all([
+    readIdentity(store, domid),
     store.read(`/libxl/${domid}/type`),
-    store.read(`${home}/image/device-model-pid`),
+    store.read(`/local/domain/${domid}/image/device-model-pid`),
     readDevices(store, domid),
   ]);
-  if (name === null && vm === null && type === null) return null;
-  const uuid = vm === null ? null : /^\/vm\/([0-9a-f-]{36})$/.exec(vm)?.[1];
+  if (identity === null && type === null) return null;
   return {
     domid,
-    name,
-    uuid: uuid ?? null,
+    name: identity?.name ?? null,
+    uuid: identity?.uuid ?? null,
     type: type === 'pv' || type === 'pvh' || type === 'hvm' ? type : null,
     devices,
     hasDeviceModel: model !== null,
   };
+}
+
+/** What a domain is called; null where xenstore knows neither its name nor its uuid. */
+export async function readIdentity(
+  store: StoreView,
+  domid: number,
+): Promise<Pick<RunningDomain, 'name' | 'uuid'> | null> {
+  const [name, vm] = await Promise.all([
+    store.read(`/local/domain/${domid}/name`),
+    store.read(`/local/domain/${domid}/vm`),
+  ]);
+  if (name === null && vm === null) return null;
+  return { name, uuid: (vm === null ? null : /^\/vm\/([0-9a-f-]{36})$/.exec(vm)?.[1]) ?? null };
+}
+
+/** The numbers of a domain's devices of a kind, in order. */
+export async function listDevids(store: StoreView, domid: number, kind: string): Promise<number[]> {
+  const names = (await store.directory(`/libxl/${domid}/device/${kind}`)) ?? [];
+  return names
+    .filter((name) => /^\d{1,9}$/.test(name))
+    .slice(0, MOST_DEVICES)
+    .map(Number)
+    .sort((a, b) => a - b);
 }
 
 /** All devices of a domain, by kind and number. */
@@ -46,12 +66,8 @@ export async function readDevices(store: StoreView, domid: number): Promise<Runn
   const kinds = (await store.directory(root)) ?? [];
   const lists = await Promise.all(
     kinds.map(async (kind) => {
-      const ids = ((await store.directory(`${root}/${kind}`)) ?? [])
-        .filter((id) => /^\d+$/.test(id))
-        .slice(0, MOST_DEVICES);
-      return Promise.all(
-        ids.sort((a, b) => Number(a) - Number(b)).map((id) => readDevice(store, domid, kind, Number(id))),
-      );
+      const ids = await listDevids(store, domid, kind);
+      return Promise.all(ids.map((id) => readDevice(store, domid, kind, id)));
     }),
   );
   return lists.flat().filter((device) => device !== null);

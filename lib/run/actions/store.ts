@@ -108,11 +108,11 @@ function parentOf(path: string): string | null {
   return slash > 0 ? path.slice(0, slash) : null;
 }
 
+/** All names are asked for before the first answer is looked at: one round trip, however many domains there are. */
 async function requireUnusedName(name: string, domid: string, error: Refusal, view: StoreView): Promise<void> {
-  for (const other of (await view.directory('/local/domain')) ?? []) {
-    if (other === domid) continue;
-    if ((await view.read(`/local/domain/${other}/name`)) === name) throw refused(error);
-  }
+  const others = ((await view.directory('/local/domain')) ?? []).filter((other) => other !== domid);
+  const names = await Promise.all(others.map((other) => view.read(`/local/domain/${other}/name`)));
+  if (names.includes(name)) throw refused(error);
 }
 
 const refused = (error: Filled<Refusal>): XlError => new XlError(error.code, error.message, { hint: error.hint });
