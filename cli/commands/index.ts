@@ -174,6 +174,24 @@ export const commands = {
     minWords: 1,
     words: ['domain'],
   },
+  'cd-insert': {
+    synopsis: '<Domain> <VirtualDevice> <path>',
+    summary: "Insert a cdrom into a guest's cd drive",
+    description:
+      'For guests with an emulated PC. The disc that is in the drive comes out; a guest that has locked its tray keeps it.',
+    options: planning,
+    minWords: 3,
+    words: ['domain', 'device', 'file'],
+    dryRun: true,
+  },
+  'cd-eject': {
+    synopsis: '<Domain> <VirtualDevice>',
+    summary: "Eject a cdrom from a guest's cd drive",
+    options: planning,
+    minWords: 2,
+    words: ['domain', 'device'],
+    dryRun: true,
+  },
   'mem-max': {
     synopsis: "<Domain> <MemMB['b'[bytes]|'k'[KB]|'m'[MB]|'g'[GB]|'t'[TB]]>",
     summary: 'Set the maximum amount reservation for a domain',
@@ -206,6 +224,39 @@ export const commands = {
     minWords: 0,
     words: ['domain'],
   },
+  'vcpu-pin': {
+    synopsis: '[option] <Domain> <VCPU|all> <Hard affinity|-|all> <Soft affinity|-|all>',
+    summary: 'Set which CPUs a VCPU can use',
+    description:
+      'CPUs are written 0-3,5,^1, node:0 or all; - leaves an affinity as it is. Xen runs a VCPU on the CPUs of its hard ' +
+      'affinity alone, and on those of its soft one where it can.',
+    options: [
+      { name: 'force', letter: 'f', summary: 'Override also an affinity that Xen itself has narrowed for a while.' },
+      {
+        name: 'ignore-global-affinity-masks',
+        letter: 'i',
+        summary: "Accepted for xl's sake: masks of xl.conf are not applied.",
+      },
+      ...planning,
+    ],
+    minWords: 3,
+    words: ['domain', 'word'],
+    dryRun: true,
+  },
+  'vcpu-set': {
+    synopsis: '[option] <Domain> <vCPUs>',
+    summary: 'Set the number of active VCPUs allowed for the domain',
+    description:
+      'A guest with PV drivers brings vcpus up or down. An emulated PC is given processors and gives none back, which is said ' +
+      'where xl passes over it.',
+    options: [
+      { name: 'ignore-host', letter: 'i', summary: "Don't limit the vCPU based on the host CPU count." },
+      ...planning,
+    ],
+    minWords: 2,
+    words: ['domain', 'word'],
+    dryRun: true,
+  },
   'vm-list': {
     synopsis: '',
     summary: 'List guest domains by UUID',
@@ -218,7 +269,7 @@ export const commands = {
     summary: 'Get information about Xen host',
     description:
       'With a word, only the values of the lines that begin with it. On the embedded host: this machine and its QEMU.',
-    options: [],
+    options: [{ name: 'numa', letter: 'n', summary: 'List host NUMA topology information.' }],
     minWords: 0,
     words: ['word'],
   },

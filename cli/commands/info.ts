@@ -1,21 +1,42 @@
 import { thisMachine } from '../../lib/host/real/machine.ts';
+import type { XenTopology } from '../../lib/host/xen/info.ts';
 import type { Host } from '../host.ts';
 import { withHost } from '../open-host.ts';
 import { embeddedInfoEntries, infoLines, infoValues, xenInfoEntries, type InfoEntries } from '../print/info.ts';
+import { topologyData, withTopology } from '../print/topology.ts';
+import { requireXen } from '../require-xen.ts';
 import type { RunOf } from './index.ts';
 
 /** `xl info [KEY]`: the host, line by line, or the values of the lines that begin with KEY. */
-export const run: RunOf<'info'> = (context, { words: [word] }) =>
+export const run: RunOf<'info'> = (context, { options, words: [word] }) =>
   withHost(context, async (host) => {
     const { terminal, global } = context;
     const entries = await entriesOf(host);
-    if (global.json) terminal.out(`${JSON.stringify(Object.fromEntries(entries), null, 2)}\n`);
-    else {
-      const lines = word === undefined ? infoLines(entries) : infoValues(entries, word);
+    const topology = options.numa ? await topologyOf(host) : null;
+    if (global.json) {
+      const numa = topology === null ? {} : { numa: topologyData(topology) };
+      terminal.out(`${JSON.stringify({ ...Object.fromEntries(entries), ...numa }, null, 2)}\n`);
+    } else {
+      // With -n stock xl prints everything, whatever word there is.
+      const lines =
+        topology !== null
+          ? withTopology(infoLines(entries), topology)
+          : word === undefined
+            ? infoLines(entries)
+            : infoValues(entries, word);
       terminal.out(lines.map((line) => `${line}\n`).join(''));
     }
     return 0;
   });
+
+async function topologyOf(host: Host): Promise<XenTopology> {
+  const xen = requireXen(
+    host,
+    'info -n',
+    'the embedded host leaves memory and CPUs to its kernel; lscpu(1) shows them',
+  );
+  return (await import('../../lib/host/xen/info.ts')).readXenTopology(xen);
+}
 
 /** Loaded here: the hypervisor's code is for hosts that have one. */
 async function entriesOf({ xen, description }: Host): Promise<InfoEntries> {

@@ -85,8 +85,8 @@ function hypercallText(call: Hypercall, text: (value: Text) => string): string {
 }
 
 /** What a field of a hypercall may hold. */
-type Field = Text | number | boolean | null | readonly string[];
-const isList = (value: Field): value is readonly string[] => Array.isArray(value);
+type Field = Text | number | boolean | null | readonly string[] | readonly number[];
+const isList = (value: Field): value is readonly string[] | readonly number[] => Array.isArray(value);
 
 function waitText(wait: WaitAction, text: (value: Text) => string): string {
   const bound = `${seconds(wait.timeoutMs)}${wait.timeout === 'warning' ? ', then go on' : ''}`;

@@ -18,6 +18,18 @@ export async function listDomids(store: StoreView): Promise<number[]> {
     .sort((a, b) => a - b);
 }
 
+/** Whether each vcpu of a domain is to be online, by its number: what the toolstack last told the guest. */
+export async function readAvailability(store: StoreView, domid: number): Promise<boolean[]> {
+  const numbers = ((await store.directory(`/local/domain/${domid}/cpu`)) ?? []).filter((name) =>
+    /^\d{1,4}$/.test(name),
+  );
+  const values = await Promise.all(
+    numbers.map((number) => store.read(`/local/domain/${domid}/cpu/${number}/availability`)),
+  );
+  const byNumber = new Map(numbers.map((number, at) => [Number(number), values[at] === 'online']));
+  return Array.from({ length: Math.max(-1, ...byNumber.keys()) + 1 }, (_, vcpu) => byNumber.get(vcpu) ?? false);
+}
+
 /** A domain by its number; null where xenstore has none. */
 export async function readRunningDomain(store: StoreView, domid: number): Promise<RunningDomain | null> {
   const [identity, type, model, devices] = await Promise.all([

@@ -26,7 +26,18 @@ export type Hypercall =
     }
   | BuildDomain
   | { readonly op: 'pausedomain'; readonly domid: Text }
-  | { readonly op: 'unpausedomain'; readonly domid: Text };
+  | { readonly op: 'unpausedomain'; readonly domid: Text }
+  /** Null leaves a mask as it is; `force` is for a vcpu whose mask Xen itself has narrowed. */
+  | {
+      readonly op: 'setvcpuaffinity';
+      readonly domid: Text;
+      readonly vcpu: number;
+      readonly hard: readonly number[] | null;
+      readonly soft: readonly number[] | null;
+      readonly force: boolean;
+    }
+  /** Presses a button of an emulated machine. */
+  | { readonly op: 'sendtrigger'; readonly domid: Text; readonly trigger: 'POWER' | 'RESET' };
 
 /** XEN_DOMCTL_createdomain; result: `domid`. */
 export interface CreateDomain {

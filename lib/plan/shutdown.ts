@@ -1,9 +1,8 @@
-import { XlError } from '../base/error.ts';
 import type { HostFacts } from '../base/facts.ts';
 import { shutdownRequestPath } from '../device/domain.ts';
 import { qmpSocket } from '../device/files.ts';
 import type { RunningDomain } from './running.ts';
-import type { Plan } from './step.ts';
+import type { Action, Plan } from './step.ts';
 
 /** How a guest is to end, in the words of `control/shutdown` (xenstore-paths.pandoc). */
 export type Ending = 'poweroff' | 'reboot';
@@ -53,13 +52,8 @@ export function planShutdown(guest: Guest, ending: Ending): Plan {
   };
 }
 
-/**
- * Presses the power button of an emulated PC, or its reset button: for guests without PV drivers. Throws XlError
- * `acpi-event` on a Xen host, where that is a hypercall which plans do not have yet.
- */
-export function planAcpiEvent(guest: Guest, ending: Ending, { host, dirs }: Pick<HostFacts, 'host' | 'dirs'>): Plan {
-  if (host === 'xen') throw noTrigger(ending);
-  const execute = ending === 'poweroff' ? 'system_powerdown' : 'system_reset';
+/** Presses the power button of an emulated PC, or its reset button: for guests without PV drivers. */
+export function planAcpiEvent(guest: Guest, ending: Ending, facts: Pick<HostFacts, 'host' | 'dirs'>): Plan {
   return {
     title: titleOf(guest, ending),
     bindings: {},
@@ -69,15 +63,24 @@ export function planAcpiEvent(guest: Guest, ending: Ending, { host, dirs }: Pick
         title: `press the ${ending === 'poweroff' ? 'power' : 'reset'} button`,
         why: 'a guest without PV drivers does not look into xenstore',
         needs: [],
-        action: {
-          kind: 'qmp',
-          socket: qmpSocket(dirs, String(guest.domid)),
-          commands: [{ execute }],
-          timeoutMs: ACPI_EVENT_TIMEOUT_MS,
-        },
+        action: pressButton(guest, ending, facts),
         undo: [],
       },
     ],
+  };
+}
+
+/** Xen has the buttons of its guests, except where QEMU is the machine altogether. */
+function pressButton({ domid }: Guest, ending: Ending, { host, dirs }: Pick<HostFacts, 'host' | 'dirs'>): Action {
+  if (host === 'xen') {
+    const trigger = ending === 'poweroff' ? 'POWER' : 'RESET';
+    return { kind: 'hypercall', call: { op: 'sendtrigger', domid: String(domid), trigger } };
+  }
+  return {
+    kind: 'qmp',
+    socket: qmpSocket(dirs, String(domid)),
+    commands: [{ execute: ending === 'poweroff' ? 'system_powerdown' : 'system_reset' }],
+    timeoutMs: ACPI_EVENT_TIMEOUT_MS,
   };
 }
 
@@ -85,8 +88,3 @@ const sentence = { poweroff: 'switch itself off', reboot: 'reboot' } as const sa
 
 const titleOf = ({ domid, name }: Guest, ending: Ending): string =>
   `${ending === 'poweroff' ? 'shut down' : 'reboot'} ${name ?? `domain ${domid}`}`;
-
-const noTrigger = (ending: Ending): XlError =>
-  new XlError('acpi-event', `an ACPI ${ending === 'poweroff' ? 'power button' : 'reset'} event cannot be sent yet`, {
-    hint: 'end the guest from within, or with `xl destroy`',
-  });

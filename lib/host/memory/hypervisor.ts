@@ -16,6 +16,10 @@ export interface MemoryDomain {
   maxKiB: number;
   built: boolean;
   nextPort: number;
+  /** What each vcpu was last pinned to. */
+  readonly affinity: Map<number, { hard: readonly number[] | null; soft: readonly number[] | null }>;
+  /** The buttons that were pressed. */
+  readonly pressed: string[];
 }
 
 /** Domains in a table; numbers are never used twice. */
@@ -72,6 +76,12 @@ export class MemoryHypervisor implements Hypervisor {
       case 'unpausedomain':
         this.domain(call.domid).paused = false;
         return {};
+      case 'setvcpuaffinity':
+        this.domain(call.domid).affinity.set(call.vcpu, { hard: call.hard, soft: call.soft });
+        return {};
+      case 'sendtrigger':
+        this.domain(call.domid).pressed.push(call.trigger);
+        return {};
     }
   }
 
@@ -92,6 +102,8 @@ export class MemoryHypervisor implements Hypervisor {
       maxKiB: 0,
       built: false,
       nextPort: 1,
+      affinity: new Map(),
+      pressed: [],
     });
     return { domid: String(domid) };
   }

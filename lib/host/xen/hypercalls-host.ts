@@ -1,9 +1,9 @@
-import { decode, decodeAll } from '../../xen/abi/codec.ts';
+import { decode, decodeAll, encodeAll } from '../../xen/abi/codec.ts';
 import { membersOf } from '../../xen/abi/common.ts';
 import { SCHEDULERS } from '../../xen/abi/domctl-structs.ts';
 import { sizeOf } from '../../xen/abi/layout.ts';
 import { compileInfo, XENVER } from '../../xen/abi/stable.ts';
-import { CPUPOOL_OPS, cputopo, meminfo, PHYSCAP } from '../../xen/abi/sysctl.ts';
+import { CPUPOOL_OPS, cputopo, meminfo, pciDevice, PHYSCAP } from '../../xen/abi/sysctl.ts';
 import { errnoNameOf } from '../../sys/sys.ts';
 import { sysctl, withBytes, withRoom } from './hypercalls-call.ts';
 import type { Xen } from './version.ts';
@@ -168,6 +168,41 @@ export function numaNodes(xen: Xen): NumaNode[] {
           distances: [...all.subarray(node * count, (node + 1) * count)],
         }))
         .filter(({ size }) => size !== BigInt(ABSENT));
+    }),
+  );
+}
+
+/** A PCI device's address. */
+export interface PciAddress {
+  readonly segment: number;
+  readonly bus: number;
+  readonly slot: number;
+  readonly function: number;
+}
+
+/** XEN_SYSCTL_pcitopoinfo: the NUMA node that each device is nearest to; null for one of which Xen knows none. */
+export function pciNodes(xen: Xen, devices: readonly PciAddress[]): (number | null)[] {
+  if (devices.length === 0) return [];
+  const wanted = devices.map(({ segment, bus, slot, function: fn }) => ({
+    seg: segment,
+    bus,
+    devfn: (slot << 3) | fn,
+  }));
+  return withBytes(xen, encodeAll(pciDevice, wanted), (devs) =>
+    withRoom(xen, devices.length * 4, (nodes) => {
+      // Xen answers so many as it has time for.
+      let done = 0;
+      while (done < devices.length) {
+        const { num_devs: answered } = sysctl(xen, 'pcitopoinfo', {
+          num_devs: devices.length - done,
+          devs: devs.address + done * sizeOf(pciDevice),
+          nodes: nodes.address + done * 4,
+        });
+        if (answered === 0) break;
+        done += answered;
+      }
+      const found = new Uint32Array(nodes.bytes.buffer, nodes.bytes.byteOffset, devices.length);
+      return devices.map((_, at) => (at < done && found[at]! < ABSENT - 1 ? found[at]! : null));
     }),
   );
 }

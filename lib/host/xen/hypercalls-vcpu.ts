@@ -12,13 +12,25 @@ export interface Affinity {
   readonly soft: readonly number[];
 }
 
-/** XEN_DOMCTL_setvcpuaffinity of one mask or both; `cpus` is how many CPU numbers the host has (max_cpu_id + 1). */
-export function setVcpuAffinity(xen: Xen, domid: number, vcpu: number, masks: Partial<Affinity>, cpus: number): void {
+/**
+ * XEN_DOMCTL_setvcpuaffinity of one mask or both, with `force` also where Xen itself has narrowed the vcpu's; `cpus` is how
+ * many CPU numbers the host has (max_cpu_id + 1).
+ */
+export function setVcpuAffinity(
+  xen: Xen,
+  domid: number,
+  vcpu: number,
+  masks: Partial<Affinity> & { readonly force?: boolean },
+  cpus: number,
+): void {
   withBytes(xen, bitmapOf(masks.hard ?? [], cpus), (hard) =>
     withBytes(xen, bitmapOf(masks.soft ?? [], cpus), (soft) =>
       domctl(xen, 'setvcpuaffinity', domid, {
         vcpu,
-        flags: (masks.hard ? VCPUAFFINITY.HARD : 0) | (masks.soft ? VCPUAFFINITY.SOFT : 0),
+        flags:
+          (masks.hard ? VCPUAFFINITY.HARD : 0) |
+          (masks.soft ? VCPUAFFINITY.SOFT : 0) |
+          (masks.force === true ? VCPUAFFINITY.FORCE : 0),
         cpumap_hard: { bitmap: hard.address, nr_bits: cpus },
         cpumap_soft: { bitmap: soft.address, nr_bits: cpus },
       }),

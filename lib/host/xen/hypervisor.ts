@@ -54,9 +54,22 @@ async function perform(
     case 'unpausedomain':
       hypercalls.unpauseDomain(xen, domidOf(call));
       return {};
+    case 'setvcpuaffinity':
+      setAffinity(call, xen);
+      return {};
+    case 'sendtrigger':
+      hypercalls.sendTrigger(xen, domidOf(call), call.trigger);
+      return {};
     default:
       return unreachable(call);
   }
+}
+
+function setAffinity(call: Filled<Extract<Hypercall, { op: 'setvcpuaffinity' }>>, xen: Xen): void {
+  const { vcpu, hard, soft, force } = call;
+  const masks = { ...(hard === null ? {} : { hard }), ...(soft === null ? {} : { soft }) };
+  if (hard === null && soft === null) return;
+  hypercalls.setVcpuAffinity(xen, domidOf(call), vcpu, { ...masks, force }, hypercalls.physinfo(xen).maxCpuId + 1);
 }
 
 const hasUuid = (domid: number, uuid: string, xen: Xen): boolean => hypercalls.getDomainInfo(xen, domid)?.uuid === uuid;

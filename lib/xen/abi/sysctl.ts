@@ -70,6 +70,9 @@ export const cputopo = struct('struct xen_sysctl_cputopo', { core: 'u32', socket
 export const numainfo = struct('struct xen_sysctl_numainfo', { num_nodes: 'u32', meminfo: 'n64', distance: 'n64' });
 /** Bytes; all ones where the node is absent. */
 export const meminfo = struct('struct xen_sysctl_meminfo', { memsize: 'u64', memfree: 'u64' });
+/** `devs` is of struct physdev_pci_device, `nodes` of u32: all ones or one less where Xen knows nothing of a device. */
+export const pcitopoinfo = struct('struct xen_sysctl_pcitopoinfo', { num_devs: 'u32', devs: 'n64', nodes: 'n64' });
+export const pciDevice = struct('struct physdev_pci_device', { seg: 'u16', bus: 'u8', devfn: 'u8' });
 /** What is asked of a CPU pool (sysctl.h, XEN_SYSCTL_CPUPOOL_OP_*). */
 export const CPUPOOL_OPS = { CREATE: 1, DESTROY: 2, INFO: 3, ADDCPU: 4, RMCPU: 5, MOVEDOMAIN: 6, FREEINFO: 7 } as const;
 export const cpupoolOp = struct('struct xen_sysctl_cpupool_op', {
@@ -105,6 +108,7 @@ export const SYSCTLS = {
   cputopoinfo: op(16, cputopoinfo),
   numainfo: op(17, numainfo),
   cpupool_op: op(18, cpupoolOp),
+  pcitopoinfo: op(22, pcitopoinfo),
   get_cpu_policy: op(29, sysctlCpuPolicy),
 } as const;
 export type SysctlName = keyof typeof SYSCTLS;
