@@ -38,7 +38,7 @@ export { planCreate, type CreateOptions } from './plan/create.ts';
 export { planDestroy } from './plan/destroy.ts';
 export { planDetach } from './plan/detach.ts';
 export { planAttachVif, planDetachVif } from './plan/network.ts';
-export { planRename, type Renaming } from './plan/rename.ts';
+export { planRename } from './plan/rename.ts';
 export { planAcpiEvent, planShutdown, type Ending } from './plan/shutdown.ts';
 export type { Hypercall, HypercallResult } from './plan/hypercall.ts';
 export type { RunningDevice, RunningDomain } from './plan/running.ts';

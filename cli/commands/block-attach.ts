@@ -6,7 +6,9 @@ import type { RunningDomain } from '../../lib/plan/running.ts';
 import type { ConfiguredDisk } from '../../lib/config/domain.ts';
 import type { HostFacts } from '../../lib/base/facts.ts';
 import { resolveDisk } from '../../lib/resolve/disks.ts';
-import { diskJson } from '../../lib/resolve/libxl-json.ts';
+import { diskJson } from '../../lib/libxl-json/devices.ts';
+import { printJson } from '../../lib/libxl-json/json.ts';
+import { keptDisk } from '../../lib/libxl-json/kept.ts';
 import { pathsOfDisk } from '../../lib/resolve/paths.ts';
 import { carryOut } from '../carry-out.ts';
 import type { CommandContext } from '../command.ts';
@@ -25,7 +27,7 @@ export const run: RunOf<'block-attach'> = (context, { options, words }) => {
   printDiagnostics(warnings, context.terminal);
   // xl's own dry run says how it has understood the specification, and looks at no domain.
   if (context.global.dryRun) {
-    context.terminal.out(`disk: ${JSON.stringify(diskJson(parseDiskSpecs(specs)), null, 4)}\n\n`);
+    context.terminal.out(`disk: ${printJson(diskJson(parseDiskSpecs(specs)))}\n`);
     return 0;
   }
   const configured = { disk, spec: specs.join(' '), where: { source: 'command line' } };
@@ -56,5 +58,5 @@ function planFor(
   const errors = diagnostics.filter(({ severity }: Diagnostic) => severity === 'error');
   if (value === null || errors.length > 0) throw errorFrom(diagnostics);
   printDiagnostics(diagnostics, terminal);
-  return planAttach(domain, value.vbd, facts);
+  return planAttach(domain, { vbd: value.vbd, kept: keptDisk(configured.disk, value) }, facts);
 }

@@ -1,7 +1,7 @@
 import { XlError } from '../../lib/base/error.ts';
 import { tryDescribeVdev } from '../../lib/disk/vdev.ts';
 import { planDetach } from '../../lib/plan/detach.ts';
-import type { RunningDevice, RunningDomain } from '../../lib/plan/running.ts';
+import { isDiskKind, type RunningDevice, type RunningDomain } from '../../lib/plan/running.ts';
 import { carryOut } from '../carry-out.ts';
 import { requireDomain } from '../find-domain.ts';
 import { intentOf } from '../intent.ts';
@@ -26,17 +26,15 @@ export const run: RunOf<'block-detach'> = (context, { options, words }) =>
 function requireDisk(domain: RunningDomain, word: string): RunningDevice {
   const devid = tryDescribeVdev(word)?.devid;
   const device = domain.devices.find(
-    ({ kind, keys, devid: own }) => isDisk(kind) && (own === devid || keys.dev === word),
+    ({ kind, keys, devid: own }) => isDiskKind(kind) && (own === devid || keys.dev === word),
   );
   if (device === undefined) throw notConnected(domain, word);
   if (device.kind === 'vbd') return device;
   throw new XlError('virtio-unplug', "Hotunplug isn't supported for specification virtio");
 }
 
-const isDisk = (kind: string): boolean => kind === 'vbd' || kind === 'virtio_disk';
-
 function notConnected({ devices, name, domid }: RunningDomain, word: string): XlError {
-  const names = devices.filter(({ kind }) => isDisk(kind)).map(({ keys, devid }) => keys.dev ?? String(devid));
+  const names = devices.filter(({ kind }) => isDiskKind(kind)).map(({ keys, devid }) => keys.dev ?? String(devid));
   return new XlError('disk-not-connected', `Device ${word} not connected.`, {
     hint: names.length === 0 ? `${name ?? `domain ${domid}`} has no disk` : `its disks are ${names.join(', ')}`,
   });

@@ -4,7 +4,8 @@ import type { VifDevice } from '../../lib/device/vif.ts';
 import type { HostFacts } from '../../lib/base/facts.ts';
 import { planAttachVif } from '../../lib/plan/network.ts';
 import type { RunningDomain } from '../../lib/plan/running.ts';
-import { nicJson } from '../../lib/resolve/libxl-json.ts';
+import { nicJson } from '../../lib/libxl-json/devices.ts';
+import { printJson } from '../../lib/libxl-json/json.ts';
 import { resolveVif } from '../../lib/resolve/vifs.ts';
 import { carryOut } from '../carry-out.ts';
 import { drawChoices } from '../choices.ts';
@@ -28,7 +29,7 @@ export const run: RunOf<'network-attach'> = (context, { options, words }) => {
   // xl's own dry run says how it has understood the words, and looks at no domain.
   if (global.dryRun) {
     const devid = vif.devid === ANY_DEVID ? {} : { devid: vif.devid };
-    terminal.out(`vif: ${JSON.stringify(nicJson(vif, devid), null, 4)}\n\n`);
+    terminal.out(`vif: ${printJson(nicJson(vif, devid))}\n`);
     return 0;
   }
   return withHost(context, async (host) => {
@@ -36,7 +37,7 @@ export const run: RunOf<'network-attach'> = (context, { options, words }) => {
     const intent = intentOf(context, options);
     const facts = intent.kind === 'run' ? await hostFacts(host, []) : (await factsForPlan(context, options, [])).facts;
     const device = deviceFor(vif, domain, facts, context);
-    const plan = planAttachVif(domain, device, facts);
+    const plan = planAttachVif(domain, { vif: device, kept: nicJson(vif, device) }, facts);
     if (intent.kind === 'print') {
       printPlan(plan, intent.format, terminal, () => []);
       return 0;

@@ -1,11 +1,7 @@
 import { XlError } from '../../lib/base/error.ts';
-import { userdataFile } from '../../lib/device/files.ts';
-import { show } from '../../lib/base/text.ts';
-import type { RunningDomain } from '../../lib/plan/running.ts';
 import { planRename } from '../../lib/plan/rename.ts';
 import { carryOut } from '../carry-out.ts';
 import { requireDomain } from '../find-domain.ts';
-import type { Host } from '../host.ts';
 import { intentOf } from '../intent.ts';
 import { withHost } from '../open-host.ts';
 import { printPlan } from '../print/plan.ts';
@@ -18,7 +14,7 @@ export const run: RunOf<'rename'> = (context, { options, words }) => {
   if (name === '') throw usageError('empty-name', 'a domain needs a name of at least one letter.');
   return withHost(context, async (host) => {
     const domain = await requireDomain(host.ports.store, domainWord);
-    const plan = planRename(domain, { name, kept: await keptOf(domain, host) }, host.description);
+    const plan = planRename(domain, name, host.description);
     const intent = intentOf(context, options);
     if (intent.kind === 'print') {
       printPlan(plan, intent.format, context.terminal, () => []);
@@ -33,12 +29,6 @@ export const run: RunOf<'rename'> = (context, { options, words }) => {
     return 0;
   });
 };
-
-/** What the toolstack that made the domain keeps of its configuration. */
-function keptOf({ domid, uuid }: RunningDomain, { ports, description }: Host): Promise<string | null> {
-  if (uuid === null) return Promise.resolve(null);
-  return ports.files.read(show(userdataFile(description.dirs, String(domid), uuid)));
-}
 
 /** xl says that it could not, after libxl has said why. */
 function nameTaken(error: unknown, word: string): unknown {

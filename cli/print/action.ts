@@ -1,8 +1,17 @@
 import { unreachable } from '../../lib/base/error.ts';
 import { shellLine, shellLines } from '../../lib/base/shell.ts';
 import { isTemplate, show, type Bindings, type Text } from '../../lib/base/text.ts';
+import type { KeptChange } from '../../lib/libxl-json/change.ts';
 import type { Hypercall } from '../../lib/plan/hypercall.ts';
-import type { Action, BlockAction, FileAction, Json, QmpAction, WaitAction } from '../../lib/plan/step.ts';
+import type {
+  Action,
+  ActionLock,
+  BlockAction,
+  FileAction,
+  Json,
+  QmpAction,
+  WaitAction,
+} from '../../lib/plan/step.ts';
 import { storeLines } from './store-ops.ts';
 import { visible } from './text.ts';
 
@@ -104,14 +113,32 @@ function fileLines(action: FileAction, text: (value: Text) => string): string[] 
   switch (action.op) {
     case 'write': {
       const size = Buffer.byteLength(text(action.content));
-      return [`write ${text(action.path)}, mode ${octal(action.mode)}, ${size} bytes`];
+      return [`write ${text(action.path)}, mode ${octal(action.mode)}, ${size} bytes`, ...lockLine(action, text)];
     }
     case 'mkdir':
       return [`make directory ${text(action.path)}, mode ${octal(action.mode)}`];
     case 'remove':
-      return [`remove ${text(action.path)}`];
+      return [`remove ${text(action.path)}`, ...lockLine(action, text)];
+    case 'change-kept':
+      return [`${keptChangeText(action.change)} ${text(action.path)}`, ...lockLine(action, text)];
     default:
       return unreachable(action);
+  }
+}
+
+const lockLine = ({ lock }: { readonly lock?: ActionLock }, text: (value: Text) => string): string[] =>
+  lock === undefined ? [] : [`under the lock ${text(lock.path)}, within ${seconds(lock.timeoutMs)}`];
+
+function keptChangeText(change: KeptChange): string {
+  switch (change.change) {
+    case 'put':
+      return `put ${visible(JSON.stringify(change.device))} among the ${change.list} of`;
+    case 'drop':
+      return `take ${visible(JSON.stringify(change.name))} out of the ${change.list} of`;
+    case 'name':
+      return `put the name "${visible(change.to)}" into`;
+    default:
+      return unreachable(change);
   }
 }
 

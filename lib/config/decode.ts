@@ -89,6 +89,7 @@ export function decodeDomain(asParsed: ParsedConfig, options: DecodeOptions = {}
     name: keys.name,
     type,
     keys: { ...keys, uuid: keys.uuid?.toLowerCase() ?? null },
+    singles: knownKeys(parsed).filter((name) => 'string' in parsed.settings[name]!),
     disks: disks.devices,
     vifs: vifs.devices,
     vfbs: vfbs.devices,

@@ -19,6 +19,8 @@ export interface DomainConfig {
   readonly type: DomainType;
   /** Every key that says something about the guest, `null` where it is not said. */
   readonly keys: KeyValues;
+  /** Names of the keys that were said as a single value, not as a list. */
+  readonly singles: readonly string[];
   readonly disks: readonly ConfiguredDisk[];
   readonly vifs: readonly ConfiguredVif[];
   readonly vfbs: readonly ConfiguredVfb[];

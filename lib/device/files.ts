@@ -7,6 +7,14 @@ import { t, type Text } from '../base/text.ts';
 export const userdataFile = (dirs: HostDirs, domid: Text, uuid: string): Text =>
   t`${dirs.lib}/userdata-d.${domid}.${uuid}.libxl-json`;
 
+/** The lock that libxl takes while it reads and writes what is kept of a domain; gone while nobody holds it. */
+export const userdataLock = (dirs: HostDirs, domid: Text, uuid: string): Text =>
+  t`${dirs.lib}/userdata-l.${domid}.${uuid}.domain-userdata-lock`;
+
+/** The configuration that `xl config-update` has left for the next reboot, as the user's text. */
+export const nextConfigFile = (dirs: HostDirs, domid: Text, uuid: string): Text =>
+  t`${dirs.lib}/userdata-d.${domid}.${uuid}.xl`;
+
 /** QEMU's monitor for the toolstack. */
 export const qmpSocket = (dirs: HostDirs, domid: Text): Text => t`${dirs.run}/qmp-libxl-${domid}`;
 

@@ -3,7 +3,10 @@ import { show, t, type Text } from '../base/text.ts';
 import { addDevice, removeDevice, XenbusState } from '../device/nodes.ts';
 import { vbdNodes, vbdPaths, vbdXenbusPath, type Vbd } from '../device/vbd.ts';
 import { DEVICE_CLASSES } from '../disk/decision.ts';
+import type { JsonObject } from '../libxl-json/json.ts';
 import { HOTPLUG_TIMEOUT_MS } from './close.ts';
+import { keepDevice } from './keep.ts';
+import type { RunningDomain } from './running.ts';
 import type { Plan, Step } from './step.ts';
 
 /** libxl's bound for a backend to answer (LIBXL_INIT_TIMEOUT); an emulated machine gets longer. */
@@ -29,16 +32,26 @@ export function attachSteps(vbd: Vbd, options: AttachSteps): Step[] {
   ];
 }
 
+/** A disk for a domain that runs. */
+export interface AttachedDisk {
+  readonly vbd: Vbd;
+  /** What is kept of it in the domain's configuration, in libxl's JSON. */
+  readonly kept: JsonObject;
+}
+
 /** Attaches one disk to a running domain. */
 export function planAttach(
-  domain: { readonly domid: number; readonly name: string | null },
-  vbd: Vbd,
-  facts: Pick<HostFacts, 'host'>,
+  domain: Pick<RunningDomain, 'domid' | 'name' | 'uuid'>,
+  { vbd, kept }: AttachedDisk,
+  facts: Pick<HostFacts, 'host' | 'dirs'>,
 ): Plan {
   return {
     title: `attach ${vbd.vdev} to ${domain.name ?? `domain ${domain.domid}`}`,
     bindings: {},
-    steps: attachSteps(vbd, { facts, after: [], served: [], hotplug: true }),
+    steps: [
+      ...attachSteps(vbd, { facts, after: [], served: [], hotplug: true }),
+      ...keepDevice(domain, facts, { name: vbd.vdev, list: 'disks', device: kept, needs: [`${vbd.vdev}-nodes`] }),
+    ],
   };
 }
 

@@ -3,8 +3,9 @@ import { builtDomainNodes, domainSkeleton, libxlPath, removeDomain } from '../de
 import { attachSteps } from './attach.ts';
 import { consoleSteps, waitForConsole } from './create-consoles.ts';
 import { deviceModelSteps } from './create-device-model.ts';
-import { userdataFile } from '../device/files.ts';
-import { libxlJson } from '../resolve/libxl-json.ts';
+import { userdataFile, userdataLock } from '../device/files.ts';
+import { keptText } from '../libxl-json/kept.ts';
+import { USERDATA_LOCK_MS } from './keep.ts';
 import { vifSteps } from './attach-vif.ts';
 import type { Resolved } from '../resolve/resolved.ts';
 import type { Plan, Step } from './step.ts';
@@ -274,14 +275,16 @@ function introduce(): Step {
 }
 
 function keepConfiguration(domain: Resolved): Step {
-  const path = userdataFile(domain.facts.dirs, D, domain.uuid);
+  const { dirs } = domain.facts;
+  const path = userdataFile(dirs, D, domain.uuid);
+  const lock = { path: userdataLock(dirs, D, domain.uuid), timeoutMs: USERDATA_LOCK_MS };
   return {
     id: 'configuration',
     title: 'keep the configuration',
     why: '`list -l`, save and reboot read it, stock xl too',
     needs: ['skeleton'],
-    action: { kind: 'file', op: 'write', path, content: libxlJson(domain), mode: 0o600 },
-    undo: [{ kind: 'file', op: 'remove', path }],
+    action: { kind: 'file', op: 'write', path, content: keptText(domain), mode: 0o600, lock },
+    undo: [{ kind: 'file', op: 'remove', path, lock }],
   };
 }
 

@@ -1,11 +1,12 @@
-import type { HostFacts } from '../base/facts.ts';
-import { show } from '../base/text.ts';
+import type { HostDirs, HostFacts } from '../base/facts.ts';
+import { show, type Text } from '../base/text.ts';
 import { removeDomain } from '../device/domain.ts';
 import { removeDevice } from '../device/nodes.ts';
 import { closeSteps } from './close.ts';
-import { libxenstatSocket, qmpSocket, userdataFile } from '../device/files.ts';
+import { libxenstatSocket, nextConfigFile, qmpSocket, userdataFile, userdataLock } from '../device/files.ts';
 import { deviceName, type RunningDevice, type RunningDomain } from './running.ts';
-import type { Plan, Step } from './step.ts';
+import { USERDATA_LOCK_MS } from './keep.ts';
+import type { ActionLock, Plan, Step } from './step.ts';
 
 /** Ends a domain at once, in libxl's order: stop it, its device model, its devices, its nodes, the domain itself. */
 export function planDestroy(domain: RunningDomain, facts: Pick<HostFacts, 'host' | 'dirs'>): Plan {
@@ -97,19 +98,26 @@ function removeFiles(
   { dirs }: Pick<HostFacts, 'dirs'>,
   after: readonly string[],
 ): Step[] {
+  const own = String(domid);
   const files = [
-    ...(uuid === null ? [] : [userdataFile(dirs, String(domid), uuid)]),
-    qmpSocket(dirs, String(domid)),
-    libxenstatSocket(dirs, String(domid)),
+    ...(uuid === null ? [] : keptFiles(dirs, own, uuid)),
+    { path: qmpSocket(dirs, own) },
+    { path: libxenstatSocket(dirs, own) },
   ];
-  return files.map((path, index) => ({
+  return files.map(({ path, ...lock }, index) => ({
     id: `file-${index + 1}`,
     title: `remove ${show(path)}`,
     why: 'it belongs to the domain',
     needs: after,
-    action: { kind: 'file', op: 'remove', path },
+    action: { kind: 'file', op: 'remove', path, ...lock },
     undo: [],
   }));
+}
+
+/** What is kept of the domain goes under its lock: nobody writes a file anew that has just gone. */
+function keptFiles(dirs: HostDirs, domid: string, uuid: string): { path: Text; lock: ActionLock }[] {
+  const lock = { path: userdataLock(dirs, domid, uuid), timeoutMs: USERDATA_LOCK_MS };
+  return [userdataFile(dirs, domid, uuid), nextConfigFile(dirs, domid, uuid)].map((path) => ({ path, lock }));
 }
 
 function destroyDomain({ domid }: RunningDomain): Step {

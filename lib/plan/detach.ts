@@ -1,5 +1,6 @@
 import type { HostFacts } from '../base/facts.ts';
 import { closeSteps } from './close.ts';
+import { forgetting } from './keep.ts';
 import { deviceName, type RunningDevice, type RunningDomain } from './running.ts';
 import type { Plan } from './step.ts';
 
@@ -18,12 +19,17 @@ export function planDetach(
   return {
     title: `detach ${deviceName(device)} from ${domain.name ?? `domain ${domain.domid}`}`,
     bindings: {},
-    steps: closeSteps(device, {
-      domid: domain.domid,
-      host: facts.host,
-      dirs: facts.dirs,
-      mode: force ? 'force' : 'ask',
-      after: [],
-    }),
+    steps: forgetting(
+      closeSteps(device, {
+        domid: domain.domid,
+        host: facts.host,
+        dirs: facts.dirs,
+        mode: force ? 'force' : 'ask',
+        after: [],
+      }),
+      domain,
+      facts,
+      device,
+    ),
   };
 }

@@ -31,8 +31,11 @@ export interface RunningDevice {
 const QEMU_BACKENDS: ReadonlySet<string> = new Set(['qdisk', 'vfb', 'vkbd', '9pfs', 'qusb']);
 export const isQemuBackend = (backendKind: string): boolean => QEMU_BACKENDS.has(backendKind);
 
+/** Whether a kind of frontend is a disk. */
+export const isDiskKind = (kind: string): boolean => kind === 'vbd' || kind === 'virtio_disk';
+
 /** The name of a device in ids and sentences: a disk's vdev, else kind and devid (`vif0`). */
 export function deviceName(device: Pick<RunningDevice, 'kind' | 'devid' | 'keys'>): string {
-  if (device.kind === 'vbd' || device.kind === 'virtio_disk') return device.keys.dev ?? `vbd${device.devid}`;
+  if (isDiskKind(device.kind)) return device.keys.dev ?? `vbd${device.devid}`;
   return `${device.kind}${device.devid}`;
 }

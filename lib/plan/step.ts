@@ -1,5 +1,6 @@
 import type { Text } from '../base/text.ts';
 import type { StoreOp } from '../base/store-op.ts';
+import type { KeptChange } from '../libxl-json/change.ts';
 import type { Hypercall } from './hypercall.ts';
 
 export type { Refusal, StoreOp } from '../base/store-op.ts';
@@ -151,11 +152,32 @@ export interface WaitAction {
   readonly timeout: 'error' | 'warning';
 }
 
+/** A lock that an action takes for itself and gives back at its end. */
+export interface ActionLock {
+  readonly path: Text;
+  readonly timeoutMs: number;
+}
+
 export type FileAction =
-  | { readonly kind: 'file'; readonly op: 'write'; readonly path: Text; readonly content: Text; readonly mode: number }
+  | {
+      readonly kind: 'file';
+      readonly op: 'write';
+      readonly path: Text;
+      readonly content: Text;
+      readonly mode: number;
+      readonly lock?: ActionLock;
+    }
   | { readonly kind: 'file'; readonly op: 'mkdir'; readonly path: Text; readonly mode: number }
   /** Removes a file; a missing one is fine. */
-  | { readonly kind: 'file'; readonly op: 'remove'; readonly path: Text };
+  | { readonly kind: 'file'; readonly op: 'remove'; readonly path: Text; readonly lock?: ActionLock }
+  /** Changes what is kept of a domain's configuration, as it is at that moment; where nothing is kept, nothing. */
+  | {
+      readonly kind: 'file';
+      readonly op: 'change-kept';
+      readonly path: Text;
+      readonly lock: ActionLock;
+      readonly change: KeptChange;
+    };
 
 /** Takes a lock file until the plan ends; waits for the holder within the bound. Released whatever happens. */
 export interface LockAction {

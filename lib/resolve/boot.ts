@@ -1,5 +1,6 @@
 import type { Diagnostic } from '../base/error.ts';
 import type { HostFacts } from '../base/facts.ts';
+import { commandLine } from '../config/command-line.ts';
 import type { DomainConfig } from '../config/domain.ts';
 import { place } from './found.ts';
 import type { Resolved } from './resolved.ts';
@@ -10,7 +11,7 @@ export type Boot = Pick<Resolved, 'kernel' | 'ramdisk' | 'cmdline' | 'firmware' 
 export function resolveBoot(config: DomainConfig, facts: HostFacts): Boot {
   const { keys, type } = config;
   const kernel = type === 'hvm' && keys.kernel?.endsWith('hvmloader') === true ? null : keys.kernel;
-  const boot = { kernel, ramdisk: keys.ramdisk, cmdline: commandLine(config) };
+  const boot = { kernel, ramdisk: keys.ramdisk, cmdline: commandLine(keys) };
   if (type !== 'hvm') return { ...boot, firmware: null, bios: null };
   const bios = keys.bios === 'ovmf' || keys.firmware === 'ovmf' || keys.firmware === 'uefi' ? 'ovmf' : 'seabios';
   // QEMU brings its own firmware where it is the whole machine.
@@ -22,13 +23,6 @@ export function resolveBoot(config: DomainConfig, facts: HostFacts): Boot {
 function hvmloader({ keys }: DomainConfig, { dirs }: HostFacts): string {
   const { firmware } = keys;
   return firmware?.startsWith('/') === true ? firmware : `${dirs.firmware}/hvmloader`;
-}
-
-/** `cmdline=` wins over `root=` and `extra=`, which are joined (xl_parse.c:parse_cmdline). */
-function commandLine({ keys }: DomainConfig): string | null {
-  if (keys.cmdline !== null) return keys.cmdline;
-  const parts = [...(keys.root === null ? [] : [`root=${keys.root}`]), ...(keys.extra === null ? [] : [keys.extra])];
-  return parts.length === 0 ? null : parts.join(' ');
 }
 
 /** Kernel and ramdisk must be readable files; libxl would find out with the domain half made. */

@@ -1,5 +1,6 @@
 import { hole } from '../base/text.ts';
-import type { DomainConfig, Vfb as ConfiguredVfb } from '../config/domain.ts';
+import type { DomainConfig } from '../config/domain.ts';
+import { framebuffers } from '../config/screens.ts';
 import type { Vfb } from '../device/framebuffer.ts';
 
 /** Only QEMU on this host sees the screen unless the user says otherwise. */
@@ -8,9 +9,7 @@ export const VNC_LISTEN = '127.0.0.1';
 /** Framebuffers of a PV or PVH guest, with libxl's defaults (`libxl__device_vfb_setdefault`). `vnc=1` without vfb= makes one. */
 export function resolveVfbs(config: DomainConfig): Vfb[] {
   if (config.type === 'hvm') return [];
-  const list =
-    config.vfbs.length === 0 && config.keys.vnc === true ? [fromTopLevel(config)] : config.vfbs.map(({ vfb }) => vfb);
-  return list.map((vfb, devid) => ({
+  return framebuffers(config).map((vfb, devid) => ({
     domid: hole('domid'),
     devid,
     vnc: vfb.vnc ?? true,
@@ -23,21 +22,6 @@ export function resolveVfbs(config: DomainConfig): Vfb[] {
     xauthority: vfb.xauthority,
     display: vfb.display,
   }));
-}
-
-function fromTopLevel({ keys }: DomainConfig): ConfiguredVfb {
-  return {
-    vnc: keys.vnc,
-    vncListen: keys.vnclisten,
-    vncPassword: keys.vncpasswd,
-    vncDisplay: keys.vncdisplay,
-    vncUnused: keys.vncunused,
-    keymap: keys.keymap,
-    sdl: keys.sdl,
-    opengl: null,
-    display: null,
-    xauthority: null,
-  };
 }
 
 /** xl makes a keyboard for each framebuffer, libxl one for every HVM guest. */

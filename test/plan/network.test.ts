@@ -1,20 +1,20 @@
 import { describe, expect, test } from 'vitest';
 import { readRunningDomain } from '../../lib/host/inventory.ts';
 import { memoryHost, type MemoryHost, type MemoryHostOptions } from '../../lib/host/memory/host.ts';
-import { planAttachVif, planDetachVif } from '../../lib/plan/network.ts';
+import { planAttachVif, planDetachVif, type AttachedVif } from '../../lib/plan/network.ts';
 import type { Plan } from '../../lib/plan/step.ts';
 import { resolveVif } from '../../lib/resolve/vifs.ts';
 import { readVifWord } from '../../lib/config/vif.ts';
 import type { VifDevice } from '../../lib/device/vif.ts';
 import type { RunEvent } from '../../lib/run/events.ts';
 import { runPlan } from '../../lib/run/executor.ts';
-import { createPlan, guests } from '../run/configs.ts';
+import { createPlan, guests, UUID } from '../run/configs.ts';
 import { everyAbort, everyFault, everyFaultThenAgain, type MakeHost } from '../run/every-fault.ts';
 import { factsOf } from '../support/facts.ts';
 
 const HOSTS = ['xen', 'embedded'] as const;
 type HostKind = (typeof HOSTS)[number];
-const guest = { domid: 1, name: 'small' };
+const guest = { domid: 1, name: 'small', uuid: UUID };
 const BACKEND = '/local/domain/0/backend/vif/1';
 
 const withGuest =
@@ -36,6 +36,11 @@ function vif(word: string, type: 'pv' | 'pvh' | 'hvm' = 'pvh'): VifDevice {
   return resolveVif({ vif: read, where: { source: 'test' } }, owner, factsOf(), [1, 2, 3]).value;
 }
 
+const attached = (device: VifDevice): AttachedVif => ({
+  vif: device,
+  kept: { devid: device.devid, mac: device.mac, nictype: device.type },
+});
+
 const devids = async (memory: MemoryHost): Promise<number[]> =>
   (await readRunningDomain(memory.bare.store, 1))!.devices
     .filter(({ kind }) => kind === 'vif')
@@ -48,7 +53,7 @@ async function detaching(memory: MemoryHost, host: HostKind): Promise<Plan | nul
 }
 
 describe.each(HOSTS)('an interface on the host %s', (host) => {
-  const attach = planAttachVif(guest, vif('bridge=br7'), factsOf({ host }));
+  const attach = planAttachVif(guest, attached(vif('bridge=br7')), factsOf({ host }));
 
   test('is attached beside those that are there', async () => {
     const memory = await withGuest(host)();
@@ -69,7 +74,7 @@ describe.each(HOSTS)('an interface on the host %s', (host) => {
   test('is not attached over another of its number', async () => {
     const memory = await withGuest(host)();
     const before = memory.snapshot();
-    const again = planAttachVif(guest, { ...vif('bridge=br7'), devid: 0 }, factsOf({ host }));
+    const again = planAttachVif(guest, attached({ ...vif('bridge=br7'), devid: 0 }), factsOf({ host }));
     await expect(runPlan(again, memory.ports)).rejects.toMatchObject({ code: 'device-exists' });
     expect(memory.snapshot()).toEqual(before);
   });
@@ -94,7 +99,7 @@ describe.each(HOSTS)('an interface on the host %s', (host) => {
 async function silentHost(): Promise<MemoryHost> {
   const memory = memoryHost({ backends: 'silent' });
   memory.store.write('/local/domain/1/name', 'small');
-  const [nodes] = planAttachVif(guest, { ...vif(''), devid: 0 }, factsOf()).steps;
+  const [nodes] = planAttachVif(guest, attached({ ...vif(''), devid: 0 }), factsOf()).steps;
   await runPlan({ title: 'make an interface', bindings: {}, steps: [nodes!] }, memory.bare);
   return memory;
 }

@@ -1,16 +1,15 @@
-import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { readRunningDomain } from '../../lib/host/inventory.ts';
 import { memoryHost, type MemoryHost } from '../../lib/host/memory/host.ts';
+import { parseKept } from '../../lib/libxl-json/change.ts';
 import { planRename } from '../../lib/plan/rename.ts';
 import type { RunningDomain } from '../../lib/plan/running.ts';
 import type { Plan } from '../../lib/plan/step.ts';
 import { runPlan } from '../../lib/run/executor.ts';
-import { createPlan, guests } from '../run/configs.ts';
+import { createPlan, guests, UUID } from '../run/configs.ts';
 import { everyAbort, everyFault, type MakeHost } from '../run/every-fault.ts';
 import { factsOf } from '../support/facts.ts';
 
-const UUID = '6d1f0f3a-0000-4000-8000-000000000001';
 const KEPT = `/var/lib/xen/userdata-d.1.${UUID}.libxl-json`;
 const facts = factsOf();
 
@@ -23,7 +22,7 @@ const withGuest: MakeHost = async (fault) => {
 
 async function renaming(memory: MemoryHost, name: string): Promise<Plan> {
   const domain = await readRunningDomain(memory.bare.store, 1);
-  return planRename(domain!, { name, kept: await memory.bare.files.read(KEPT) }, facts);
+  return planRename(domain!, name, facts);
 }
 
 describe('renaming a domain', () => {
@@ -35,7 +34,7 @@ describe('renaming a domain', () => {
     expect(memory.store.read(`/vm/${UUID}/name`)).toBe('large');
     expect(memory.store.dump().filter((line) => !before.includes(line))).toHaveLength(2);
     expect(memory.calls.filter(({ method }) => method === 'store.transaction')).toHaveLength(1);
-    expect(JSON.parse((await memory.bare.files.read(KEPT))!)).toMatchObject({ c_info: { name: 'large', uuid: UUID } });
+    expect(parseKept((await memory.bare.files.read(KEPT))!)).toMatchObject({ c_info: { name: 'large', uuid: UUID } });
   });
 
   test('refuses a name that another domain has, in xl’s words, and changes nothing', async () => {
@@ -62,42 +61,9 @@ describe('renaming a domain', () => {
     expect(await everyAbort(plan, withGuest)).toBeGreaterThan(2);
   });
 
-  test('does without a uuid and without a kept configuration, as domain 0 has neither', () => {
+  test('does without a uuid, as domain 0 has none', () => {
     const dom0 = { domid: 0, name: 'Domain-0', uuid: null } as RunningDomain;
-    const { steps } = planRename(dom0, { name: 'dom0', kept: null }, facts);
+    const { steps } = planRename(dom0, 'dom0', facts);
     expect(steps.map(({ id }) => id)).toEqual(['names']);
   });
-});
-
-const domain = { domid: 1, name: 'small', uuid: UUID } as RunningDomain;
-
-function keptAfter(kept: string, name: string): string {
-  const file = planRename(domain, { name, kept }, facts).steps.find(({ id }) => id === 'configuration')!.action;
-  return file.kind === 'file' && file.op === 'write' && typeof file.content === 'string' ? file.content : '';
-}
-
-describe('the kept configuration', () => {
-  test('keeps everything but its name, its order, and the end that libxl gives it', () => {
-    fc.assert(
-      fc.property(
-        fc.dictionary(fc.string(), fc.jsonValue()),
-        fc.dictionary(fc.string(), fc.jsonValue()),
-        fc.string(),
-        fc.constantFrom('', '\n', '\0', '\n\0'),
-        (rest, info, name, end) => {
-          const config = { ...rest, c_info: { ...info, name: 'before' } };
-          const after = keptAfter(`${JSON.stringify(config)}${end}`, name);
-          const expected = JSON.stringify({ ...config, c_info: { ...config.c_info, name } }, null, 4);
-          expect(after).toBe(`${expected}${end}`);
-        },
-      ),
-    );
-  });
-
-  test.each(['', '\0', 'no json', '[]', '7', 'null', '{}', '{"c_info": "x"}'])(
-    'that is %j is said to be broken',
-    (kept) => {
-      expect(() => keptAfter(kept, 'x')).toThrow(expect.objectContaining({ code: 'userdata-broken' }) as Error);
-    },
-  );
 });

@@ -7,6 +7,9 @@ import { resolve } from '../../lib/resolve/resolve.ts';
 import type { Resolved } from '../../lib/resolve/resolved.ts';
 import { factsOf, imageFile } from '../support/facts.ts';
 
+/** The uuid of every guest made here: there is one at a time. */
+export const UUID = '6d1f0f3a-0000-4000-8000-000000000001';
+
 /** Configurations by the name of the guest. */
 export const guests: Readonly<Record<string, string>> = {
   small: `
@@ -42,8 +45,7 @@ export function resolved(text: string, host: 'xen' | 'embedded'): Resolved {
   const parsed = parseConfig(text, { dialect: 'extended', source: 'test.cfg' });
   const { config } = decodeDomain(parsed, { source: 'test.cfg', dialect: 'extended' });
   const images = pathsOf(config).map((path) => [path, imageFile(path.endsWith('qcow2') ? 'qcow2' : 'raw')] as const);
-  const uuid = '6d1f0f3a-0000-4000-8000-000000000001';
-  return resolve(config, factsOf({ paths: Object.fromEntries(images), host }), { uuid, mac: () => [1, 2, 3] });
+  return resolve(config, factsOf({ paths: Object.fromEntries(images), host }), { uuid: UUID, mac: () => [1, 2, 3] });
 }
 
 /** The plan that creates the domain of a configuration. */

@@ -43,6 +43,8 @@ async function killedAt(host: MemoryHost, plan: Plan, call: number): Promise<voi
     () => undefined,
   );
   await Promise.race([dead, over]);
+  // The kernel lets go of the locks of a process that is gone.
+  host.files.locks.clear();
 }
 
 // eslint-disable-next-line @typescript-eslint/require-await -- a watch that never says anything

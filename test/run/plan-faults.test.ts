@@ -7,7 +7,7 @@ import { planDetach } from '../../lib/plan/detach.ts';
 import type { RunningDomain } from '../../lib/plan/running.ts';
 import type { Plan } from '../../lib/plan/step.ts';
 import { runPlan } from '../../lib/run/executor.ts';
-import { createPlan, guests, resolved } from './configs.ts';
+import { createPlan, guests, resolved, UUID } from './configs.ts';
 import { factsOf } from '../support/facts.ts';
 import { everyAbort, everyFault, everyFaultThenAgain, type MakeHost } from './every-fault.ts';
 
@@ -80,7 +80,10 @@ describe.each(someGuests)('a disk of %s on the host %s', (guest, host) => {
   const makeHost = withGuest(guest, host);
   const more = guests[guest]!.replace('disk = [', 'disk = [ "/images/more.img,raw,xvdf,w",');
   const vbd = resolved(more, host).disks[0]!.vbd;
-  const attach: Plan = { ...planAttach({ domid: 1, name: guest }, vbd, facts), bindings: { domid: '1' } };
+  const attach: Plan = {
+    ...planAttach({ domid: 1, name: guest, uuid: UUID }, { vbd, kept: { vdev: 'xvdf' } }, facts),
+    bindings: { domid: '1' },
+  };
 
   test('that is attached leaves nothing behind, whichever call fails', async () => {
     expect(await everyFault(attach, makeHost)).toBeGreaterThan(20);

@@ -247,7 +247,14 @@ export async function create(host: HostConnection, domain: TestDomain): Promise<
 }
 
 export async function attach(host: HostConnection, domid: number, vbd: Vbd): Promise<void> {
-  await run(host, planAttach({ domid, name: null }, { ...vbd, domid: String(domid) }, facts));
+  await run(
+    host,
+    planAttach(
+      { domid, name: null, uuid: null },
+      { vbd: { ...vbd, domid: String(domid) }, kept: {} },
+      { ...facts, dirs: embeddedDirs(host.dir) },
+    ),
+  );
 }
 
 export async function detach(host: HostConnection, domid: number, vdev: string, force = false): Promise<void> {

@@ -1,0 +1,93 @@
+import type { DomainConfig } from '../config/domain.ts';
+import { screenOf } from '../config/screens.ts';
+import { kibOf } from './build-info.ts';
+import { sdlJson, vncJson } from './devices.ts';
+import { defbool, list, sparse, unlessZero, type JsonObject } from './json.ts';
+
+/** What only an HVM guest has (the union's `hvm` in `libxl_domain_build_info`). */
+export function hvmInfo(config: DomainConfig): JsonObject {
+  const { keys } = config;
+  return sparse({
+    ...firmware(config),
+    pae: defbool(keys.pae),
+    acpi_s3: defbool(keys.acpi_s3),
+    acpi_s4: defbool(keys.acpi_s4),
+    acpi_laptop_slate: defbool(keys.acpi_laptop_slate),
+    nx: defbool(keys.nx),
+    hpet: defbool(keys.hpet),
+    vpt_align: defbool(keys.vpt_align),
+    mmio_hole_memkb: kibOf(keys.mmio_hole),
+    altp2m: defbool(keys.altp2mhvm),
+    system_firmware: keys.bios_path_override,
+    smbios_firmware: keys.smbios_firmware,
+    acpi_firmware: keys.acpi_firmware,
+    hdtype: keys.hdtype === 'ide' ? null : keys.hdtype,
+    nographic: defbool(keys.nographic),
+    vga: sparse({ kind: videoCard(config) }),
+    vnc: vncJson(screenOf(config)),
+    keymap: keys.keymap,
+    sdl: sdlJson(screenOf(config)),
+    spice: spice(config),
+    serial: single(config, 'serial'),
+    boot: keys.boot,
+    usb: defbool(keys.usb),
+    usbversion: unlessZero(keys.usbversion),
+    usbdevice: single(config, 'usbdevice'),
+    vkb_device: defbool(keys.vkb_device),
+    soundhw: keys.soundhw,
+    xen_platform_pci: defbool(keys.xen_platform_pci),
+    usbdevice_list: several(config, 'usbdevice'),
+    vendor_device: keys.vendor_device === 'none' ? null : keys.vendor_device,
+    serial_list: several(config, 'serial'),
+    rdm: {},
+    rdm_mem_boundary_memkb: kibOf(keys.rdm_mem_boundary),
+  });
+}
+
+/** `firmware` is a word for a BIOS, or else a file that takes hvmloader's place; `firmware_override` is the file. */
+function firmware({ keys }: DomainConfig): { readonly firmware: string | null; readonly bios: string | null } {
+  const words: Readonly<Record<string, string | null>> = {
+    bios: null,
+    uefi: 'ovmf',
+    seabios: 'seabios',
+    rombios: 'rombios',
+    ovmf: 'ovmf',
+  };
+  const said = keys.firmware;
+  const word = said !== null && Object.hasOwn(words, said);
+  return {
+    firmware: said === null || word ? keys.firmware_override : said,
+    bios: (word ? words[said] : null) ?? keys.bios,
+  };
+}
+
+/** `stdvga=` is the old way to say which card. */
+function videoCard({ keys: { vga, stdvga } }: DomainConfig): string | null {
+  const card = vga ?? (stdvga === null ? null : stdvga ? 'stdvga' : 'cirrus');
+  return card === 'stdvga' ? 'std' : card;
+}
+
+const spice = ({ keys }: DomainConfig): JsonObject =>
+  sparse({
+    enable: defbool(keys.spice),
+    port: unlessZero(keys.spiceport),
+    tls_port: unlessZero(keys.spicetls_port),
+    host: keys.spicehost,
+    disable_ticketing: defbool(keys.spicedisable_ticketing),
+    passwd: keys.spicepasswd,
+    agent_mouse: defbool(keys.spiceagent_mouse),
+    vdagent: defbool(keys.spicevdagent),
+    clipboard_sharing: defbool(keys.spice_clipboard_sharing),
+    usbredirection: unlessZero(keys.spiceusbredirection),
+    image_compression: keys.spice_image_compression,
+    streaming_video: keys.spice_streaming_video,
+  });
+
+type OneOrMore = 'serial' | 'usbdevice';
+
+/** libxl has two fields for what may be one word or a list: which of them counts by how it was written. */
+const single = ({ keys, singles }: DomainConfig, name: OneOrMore): string | null =>
+  singles.includes(name) ? (keys[name]?.[0] ?? null) : null;
+
+const several = ({ keys, singles }: DomainConfig, name: OneOrMore): readonly string[] | null =>
+  singles.includes(name) ? null : (list(keys[name]) as readonly string[] | null);
