@@ -72,6 +72,22 @@ const ending = [
   },
 ] as const;
 
+const forceBase = {
+  name: 'force-base',
+  summary: 'Go on although the base image changed since the overlay was made.',
+} as const;
+
+/** How an overlay is served: `dscow serve` and `dscow attach`. */
+const serving = [
+  { name: 'read-only', letter: 'r', summary: 'Refuse writes.' },
+  {
+    name: 'sync',
+    value: ['a', 'f'],
+    summary: 'When a write is durable: a, before it is acknowledged; f, as usual, at the next flush.',
+  },
+  forceBase,
+] as const;
+
 /**
  * Every command, in the order in which help lists them: what xl has in xl's order (tools/xl/xl_cmdtable.c), then ours.
  * A name of two words is a command of a group: `disk explain`.
@@ -399,6 +415,132 @@ export const commands = {
     options: [],
     minWords: 1,
     words: ['file'],
+    ours: true,
+  },
+  'dscow create': {
+    synopsis: '[options] <File> <Base>',
+    summary: 'Make a copy-on-write overlay over a raw image',
+    options: [
+      {
+        name: 'block-size',
+        letter: 'b',
+        value: 'BYTES',
+        summary: 'What is copied at the first write into it: 4096 to 2097152, a power of two; 65536 unless said.',
+      },
+    ],
+    minWords: 2,
+    words: ['file'],
+    ours: true,
+  },
+  'dscow info': {
+    synopsis: '<File>',
+    summary: 'Say what an overlay is: its base, its sizes, how much has changed, who uses it',
+    options: [],
+    minWords: 1,
+    words: ['file'],
+    ours: true,
+  },
+  'dscow map': {
+    synopsis: '<File>',
+    summary: 'List which stretches of the disk the overlay holds and which come from its base',
+    options: [],
+    minWords: 1,
+    words: ['file'],
+    ours: true,
+  },
+  'dscow check': {
+    synopsis: '<File>',
+    summary: 'Say whether an overlay and its base are sound; exit status 1 where they are not',
+    options: [],
+    minWords: 1,
+    words: ['file'],
+    ours: true,
+  },
+  'dscow reset': {
+    synopsis: '[options] <File>',
+    summary: 'Drop all changes of an overlay',
+    description: 'In one step: also after a power cut, either all changes are there or none.',
+    options: [forceBase],
+    minWords: 1,
+    words: ['file'],
+    ours: true,
+  },
+  'dscow commit': {
+    synopsis: '[options] <File>',
+    summary: "Write an overlay's changes into its base",
+    description:
+      'The overlay is empty afterwards. Every other overlay over the same base is lost by that; with --into the base stays as it is.',
+    options: [
+      { name: 'into', value: 'IMAGE', summary: 'Write base and changes into a new raw image instead.' },
+      forceBase,
+    ],
+    minWords: 1,
+    words: ['file'],
+    ours: true,
+  },
+  'dscow rebase': {
+    synopsis: '[options] <File> <Base>',
+    summary: "Say where an overlay's base is now",
+    description: 'Only the header is written. The base must have the same content as the one before.',
+    options: [{ name: 'force', letter: 'f', summary: 'Take a base with another content.' }],
+    minWords: 2,
+    words: ['file'],
+    ours: true,
+  },
+  'dscow convert': {
+    synopsis: '[options] <File> <Output>',
+    summary: 'Make a raw image or a qcow2 overlay of a dscow overlay, or a dscow overlay of a qcow2 one',
+    options: [
+      {
+        name: 'output-format',
+        letter: 'O',
+        value: ['raw', 'qcow2', 'dscow'],
+        summary: 'What to make; raw unless said.',
+      },
+      forceBase,
+    ],
+    minWords: 2,
+    words: ['file'],
+    ours: true,
+  },
+  'dscow serve': {
+    synopsis: '[options] <File>',
+    summary: 'Serve an overlay over NBD at a Unix socket',
+    description: 'In the background, until "xl dscow detach" or SIGTERM; prints the socket.',
+    options: [
+      ...serving,
+      { name: 'name', value: 'NAME', summary: "The export's name; the file's without its ending unless said." },
+      { name: 'socket', value: 'PATH', summary: 'Where to listen; below the state directory unless said.' },
+      { name: 'foreground', letter: 'F', summary: 'Stay, and say on stderr what happens.' },
+    ],
+    minWords: 1,
+    words: ['file'],
+    ours: true,
+  },
+  'dscow attach': {
+    synopsis: '[options] <Name> <File>',
+    summary: 'Serve an overlay and give it a block device; prints the device',
+    description:
+      "The device is one of the kernel's nbd driver where there is one, else a loop device over the file that qemu-storage-daemon shows through FUSE.",
+    options: [...serving, { name: 'via', value: ['nbd', 'loop'], summary: 'Take this way and no other.' }],
+    minWords: 2,
+    words: ['word', 'file'],
+    ours: true,
+  },
+  'dscow detach': {
+    synopsis: '<Name>',
+    summary: 'Give back the block device of an overlay and end its server; nothing to do is no error',
+    options: [],
+    minWords: 1,
+    words: ['word'],
+    ours: true,
+  },
+  'dscow list': {
+    synopsis: '',
+    summary: 'List the overlays that are served, and what was left behind',
+    options: [],
+    minWords: 0,
+    words: [],
     ours: true,
   },
   'host status': {

@@ -77,6 +77,11 @@ async function removeIfDead(path: string, options: { timeoutMs: number; signal: 
   }
 }
 
+/** Who holds a lock and lives; null where nobody does. */
+export async function lockOwner(path: string): Promise<ProcessIdentity | null> {
+  return (await isDead(path)) ? null : ownerOf(path);
+}
+
 async function isDead(path: string): Promise<boolean> {
   const owner = await ownerOf(path);
   if (owner === null) return false;
