@@ -127,10 +127,10 @@ async function attachLoop(registry: Registry, server: ServerRecord, signal: Abor
       signal,
     );
     if (!(await isAlive(daemon))) throw await storageDaemonFailed(registry, server.name);
-    const device = await loopDevices().attach(mountpoint, { readOnly: server.readOnly });
-    const attached = { ...record, device };
-    await registry.writeDevice(attached);
-    return attached;
+    const loops = await loopDevices();
+    const note = (device: string) => registry.writeDevice({ ...record, device });
+    const device = await loops.attach(mountpoint, { readOnly: server.readOnly }, note);
+    return { ...record, device };
   } catch (error) {
     await detachDevice(registry, server.name).catch(() => undefined);
     throw error;
@@ -173,7 +173,7 @@ const storageLog = (registry: Registry, name: string): string => registry.logOf(
 /** First the loop device, then what is below it: the other way round the last writes would be lost. */
 async function detachLoop({ device, daemon, mountpoint }: DeviceRecord): Promise<void> {
   if (device !== '' && (await loopFile(device)) === mountpoint) {
-    await loopDevices().detach(device);
+    await (await loopDevices()).detach(device);
     // losetup says nothing of a device that is still in use: the kernel lets it go when its last user does.
     await until(async () => (await loopFile(device)) !== mountpoint, `${device} to be free`, neverAborted);
   }
