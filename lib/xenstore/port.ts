@@ -11,11 +11,16 @@ export type StorePort = ReturnType<typeof storePort>;
 
 /** See StorePort. The client stays the caller's, to close. */
 export function storePort(client: XenstoreClient) {
+  const inTurn = oneAfterAnother();
   return {
     ...textView(client),
-    /** Runs the body in a transaction and commits; again while the commit answers EAGAIN. A throw aborts it. */
+    /**
+     * Runs the body in a transaction and commits; again while the commit answers EAGAIN. A throw aborts it. Two at once
+     * under the same parents always conflict, as the devices of one domain do, so each waits for the one before it: the
+     * body must not ask for another.
+     */
     transaction: <T>(body: (view: TextView) => Promise<T>, options: { signal?: AbortSignal } = {}): Promise<T> =>
-      client.transaction((transaction) => body(textView(transaction)), options),
+      inTurn(() => client.transaction((transaction) => body(textView(transaction)), options)),
     /** Paths that changed at or below `path`; the watch is set at once, and the first path says only that it stands. */
     watch: (path: string, options: { signal: AbortSignal }): AsyncIterable<string> =>
       changedPaths(client.watch(path, options)),
@@ -24,6 +29,16 @@ export function storePort(client: XenstoreClient) {
     release: async (domid: number): Promise<void> => {
       await orNull(client.release(domid));
     },
+  };
+}
+
+/** Runs pieces of work in the order in which they are asked for, each when the one before it has ended, in whichever way. */
+function oneAfterAnother() {
+  let last: Promise<unknown> = Promise.resolve();
+  return <T>(work: () => Promise<T>): Promise<T> => {
+    const mine = last.then(work);
+    last = mine.catch(() => undefined);
+    return mine;
   };
 }
 

@@ -46,6 +46,22 @@ describe('the executor’s store', () => {
     client.close();
   });
 
+  test('runs transactions one after another: none has to run again for another of ours', async () => {
+    const { store, client } = await connect();
+    let runs = 0;
+    const device = (id: number) =>
+      store.transaction(async (view) => {
+        runs += 1;
+        await Promise.all([view.write(`/devices/${id}/state`, '1'), view.write(`/devices/${id}/mode`, 'w')]);
+        if (id === 3) throw new Error('not this one');
+      });
+    const outcomes = await Promise.allSettled([1, 2, 3, 4].map(device));
+    expect(outcomes.map(({ status }) => status)).toEqual(['fulfilled', 'fulfilled', 'rejected', 'fulfilled']);
+    expect(runs).toBe(4);
+    expect(await store.directory('/devices')).toEqual(['1', '2', '4']);
+    client.close();
+  });
+
   test('watches from the moment it is asked, until the signal', async () => {
     const { store, client } = await connect();
     const controller = new AbortController();
