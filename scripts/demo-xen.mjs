@@ -39,10 +39,14 @@ function traces() {
 /** The guest's console, by `xl console` on a terminal of dom0's, until it says that it is ready; then Ctrl-]. */
 async function untilReady(name) {
   process.stdout.write(`\ndom0# xl console ${name}\n`);
-  const child = spawn(process.execPath, words('exec', '-t', '--', 'timeout', SECONDS_IN_DOM0, ...XL, 'console', name), {
-    cwd: root,
-    stdio: ['pipe', 'pipe', 'inherit'],
-  });
+  const child = spawn(
+    process.execPath,
+    words('exec', '-t', '--', 'timeout', '--foreground', SECONDS_IN_DOM0, ...XL, 'console', name),
+    {
+      cwd: root,
+      stdio: ['pipe', 'pipe', 'inherit'],
+    },
+  );
   let heard = '';
   const ended = new Promise((resolve) => child.once('close', resolve));
   child.stdout.setEncoding('utf8').on('data', (text) => {

@@ -1,4 +1,5 @@
-import { spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { XlError } from '../../../lib/base/error.ts';
 import { build } from './build.ts';
@@ -17,6 +18,9 @@ const USAGE = `usage: xen-host VERB
   push SOURCE DESTINATION    copy a file, or what is in a directory, into dom0
   console                    what Xen and dom0's kernel said
 `;
+
+/** What ssh ends with where dom0 does not answer. */
+const CONNECTION_LOST = 255;
 
 /** Does what the words of a command line say; the exit status. 125 where the harness itself failed. */
 export async function main(words: readonly string[]): Promise<number> {
@@ -65,11 +69,16 @@ async function act([verb = 'help', ...words]: readonly string[]): Promise<number
   }
 }
 
-function exec(words: readonly string[]): number {
+async function exec(words: readonly string[]): Promise<number> {
   const asked = words[0] === '-t';
   const rest = asked ? words.slice(1) : words;
   const command = rest[0] === '--' ? rest.slice(1) : rest;
   if (command.length === 0) throw hostError('exec: no command');
   const [program = '', ...line] = commandInDom0(command, asked || (process.stdin.isTTY && process.stdout.isTTY));
-  return spawnSync(program, line, { stdio: 'inherit' }).status ?? 255;
+  const child = spawn(program, line, { stdio: 'inherit' });
+  // What ends us ends ssh; a terminal's Ctrl-C has reached it already. The command itself goes on in dom0.
+  for (const signal of ['SIGTERM', 'SIGHUP'] as const) process.once(signal, () => child.kill(signal));
+  process.on('SIGINT', () => undefined);
+  const [status] = (await once(child, 'close')) as [number | null];
+  return status ?? CONNECTION_LOST;
 }
