@@ -17,7 +17,7 @@ export function bench(): Promise<{ name: string; ratio: number; target: string; 
     const bare = ['-e', '0'];
     const starts = {
       'xl help': [xl, 'help'],
-      'xl create -n': [xl, '--host', 'xen', 'create', '-n', config],
+      'xl create --plan': [xl, '--host', 'xen', 'create', '--plan', config],
     };
     const times = measure({ bare, ...starts });
     const rows = Object.keys(starts).map((name) => ({

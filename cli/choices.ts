@@ -1,4 +1,5 @@
 import { randomBytes, randomUuid } from '../lib/host/chance.ts';
+import type { DomainConfig } from '../lib/config/domain.ts';
 import type { Choices } from '../lib/resolve/resolved.ts';
 
 /** What chance decides about a new domain: its uuid and its interfaces' addresses. Drawn once for each command. */
@@ -13,6 +14,14 @@ export function drawChoices(): Choices {
     },
   };
 }
+
+/** What an identity of its own is drawn of for a domain: its uuid, unless it is said, and its generation. */
+export const drawIdentity = ({
+  keys,
+}: Pick<DomainConfig, 'keys'>): { uuid: string; generation: readonly number[] } => ({
+  uuid: keys.uuid ?? randomUuid(),
+  generation: [...randomBytes(4), ...randomBytes(4), ...randomBytes(4), ...randomBytes(4)],
+});
 
 function drawMac(): readonly [number, number, number] {
   const [first, second, third] = randomBytes(3);

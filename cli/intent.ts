@@ -4,10 +4,15 @@ import type { CommandContext } from './command.ts';
 /** The options of commands that make a plan (`planning` in commands/index.ts). */
 export interface PlanningOptions {
   readonly dryrun: boolean;
+  readonly plan: boolean;
   readonly format: PlanFormat | undefined;
   readonly facts: string | undefined;
   readonly assume: readonly string[];
 }
+
+/** Whether a plan is what is asked for, whatever a dry run prints otherwise. */
+export const asksForPlan = ({ plan, format, facts, assume }: PlanningOptions): boolean =>
+  plan || format !== undefined || facts !== undefined || assume.length > 0;
 
 /** What is to become of a plan: printed in some form, or run. */
 export type Intent = { readonly kind: 'print'; readonly format: PlanFormat } | { readonly kind: 'run' };
@@ -17,7 +22,7 @@ export type Intent = { readonly kind: 'print'; readonly format: PlanFormat } | {
  * one would be a mistake.
  */
 export function intentOf({ global }: Pick<CommandContext, 'global'>, options: PlanningOptions): Intent {
-  const { dryrun, format, facts, assume } = options;
-  const print = global.dryRun || dryrun || format !== undefined || facts !== undefined || assume.length > 0;
+  const { dryrun, format } = options;
+  const print = global.dryRun || dryrun || asksForPlan(options);
   return print ? { kind: 'print', format: format ?? (global.json ? 'json' : 'text') } : { kind: 'run' };
 }

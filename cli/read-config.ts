@@ -14,12 +14,14 @@ export interface ConfigSource {
   readonly overrides: readonly string[];
   /** What xl refuses is refused. */
   readonly strict: boolean;
+  /** What becomes of keys that we cannot act on yet. */
+  readonly unsupported?: 'refuse' | 'read';
 }
 
 /** Reads and decodes a configuration. Throws an XlError with all that is wrong with it, in order of position. */
-export function readConfig({ file, overrides, strict }: ConfigSource): Decoded {
+export function readConfig({ file, overrides, strict, unsupported = 'refuse' }: ConfigSource): Decoded {
   const parsed = parseConfig(readFile(file), { source: file, overrides });
-  const { config, diagnostics } = decodeDomain(parsed, { source: file });
+  const { config, diagnostics } = decodeDomain(parsed, { source: file, unsupported });
   const all = [...parsed.warnings, ...diagnostics];
   if (strict) refuseWarnings(all);
   return { config, diagnostics: all };

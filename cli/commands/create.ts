@@ -1,6 +1,11 @@
+import { domainJson, missingFromJson } from '../../lib/libxl-json/domain.ts';
+import { printJson } from '../../lib/libxl-json/json.ts';
 import { pathsOf } from '../../lib/resolve/paths.ts';
+import type { Diagnostic } from '../../lib/base/error.ts';
+import type { DomainConfig } from '../../lib/config/domain.ts';
+import { drawIdentity } from '../choices.ts';
 import { factsForPlan } from '../facts.ts';
-import { intentOf } from '../intent.ts';
+import { asksForPlan, intentOf } from '../intent.ts';
 import { planDomain } from '../plan-domain.ts';
 import { printDiagnostics } from '../print/error.ts';
 import { printPlan } from '../print/plan.ts';
@@ -12,14 +17,25 @@ import type { RunOf } from './index.ts';
 /** xl's exit status where no configuration is named (ERROR_INVAL). */
 const EXIT_NO_CONFIG = 6;
 
-/** `xl create FILE [key=value …]`: text to configuration to plan; then the plan is printed, or run. */
+/** `xl create FILE [key=value …]`: text to configuration, which `-n` prints; then to a plan, which is printed or run. */
 export const run: RunOf<'create'> = async (context, { options, words }) => {
   const { terminal, global } = context;
   const { file, overrides } = sources(options.defconfig, words);
   const intent = intentOf(context, options);
   if (!options.quiet && !global.json) terminal.err(`Parsing config from ${file}\n`);
-  const { config, diagnostics } = readConfig({ file, overrides, strict: options.strict });
+  // xl's own dry run says how it has understood the file, and looks at nothing else; tools read the domain's name there.
+  const onlyRead = (global.dryRun || options.dryrun) && !asksForPlan(options);
+  const unsupported = onlyRead ? 'read' : 'refuse';
+  const { config, diagnostics } = readConfig({ file, overrides, strict: options.strict, unsupported });
   if (!options.quiet) printDiagnostics(diagnostics, terminal);
+  if (onlyRead) {
+    printDiagnostics(
+      missingFromJson(config).map((name) => notInJson(name, config)),
+      terminal,
+    );
+    terminal.out(printJson(domainJson(config, drawIdentity(config))));
+    return 0;
+  }
 
   if (intent.kind === 'run') {
     // Loaded here: a plan that is only shown needs neither sockets nor processes.
@@ -31,6 +47,13 @@ export const run: RunOf<'create'> = async (context, { options, words }) => {
   printPlan(plan, intent.format, terminal, (style) => resolvedLines(domain, style));
   return 0;
 };
+
+const notInJson = (name: string, { places }: DomainConfig): Diagnostic => ({
+  severity: 'warning',
+  code: 'json-lacks-key',
+  message: `\`${name}\` is not in the JSON: its words are not read apart yet`,
+  where: places[name]!,
+});
 
 /** The configuration file and the words that are added to it. */
 function sources(defconfig: string | undefined, words: readonly string[]): { file: string; overrides: string[] } {

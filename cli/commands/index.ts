@@ -15,7 +15,11 @@ export const commonOptions = [
 /** Options that only stand before the command's name, as xl has them. */
 export const globalOptions = [
   { name: 'verbose', letter: 'v', repeatable: true, summary: 'Say more; may be repeated.' },
-  { name: 'dryrun', letter: 'N', summary: 'Print the plan and change nothing, on commands that make one.' },
+  {
+    name: 'dryrun',
+    letter: 'N',
+    summary: 'Change nothing: print what was understood, or the plan of a command that makes one.',
+  },
   {
     name: 'force',
     letter: 'f',
@@ -35,14 +39,9 @@ export const PLAN_FORMATS = ['text', 'qemu', 'xenstore', 'json'] as const;
 /** What to show of a plan. */
 export type PlanFormat = (typeof PLAN_FORMATS)[number];
 
-const planning = [
-  {
-    name: 'dryrun',
-    aliases: ['dry-run'],
-    letter: 'n',
-    summary: 'Print the plan and change nothing.',
-  },
-  { name: 'format', value: PLAN_FORMATS, summary: 'What to print of the plan; implies --dryrun.' },
+const planOptions = [
+  { name: 'plan', summary: 'Print the plan and change nothing.' },
+  { name: 'format', value: PLAN_FORMATS, summary: 'What to print of the plan; implies --plan.' },
   {
     name: 'facts',
     value: 'FILE',
@@ -55,6 +54,9 @@ const planning = [
     summary: 'Plan as if this were so: domid=7, xen=4.17, qemu=7.2, paths=present.',
   },
 ] as const;
+
+const dryRun = { name: 'dryrun', aliases: ['dry-run'], letter: 'n' } as const;
+const planning = [{ ...dryRun, summary: 'The same as --plan.' }, ...planOptions] as const;
 
 /** How guests are asked to end: `shutdown` and `reboot`. */
 const ending = [
@@ -100,7 +102,11 @@ export const commands = {
       'Reads the configuration, decides what each device needs, makes the plan and runs it. Words of the form ' +
       'key=value are added to the configuration as if they stood at its end. /dev/null as the file means that they are all there is.',
     options: [
-      ...planning,
+      {
+        ...dryRun,
+        summary: "Print the configuration as xl understands it, in libxl's JSON, and change nothing; so does xl's -N.",
+      },
+      ...planOptions,
       { name: 'console', letter: 'c', summary: 'Connect to the console once the domain is there.' },
       { name: 'pause', letter: 'p', summary: 'Leave the domain paused after its creation.' },
       { name: 'defconfig', letter: 'f', value: 'FILE', summary: 'Use the given configuration file.' },

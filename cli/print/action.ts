@@ -3,15 +3,7 @@ import { shellLine, shellLines } from '../../lib/base/shell.ts';
 import { isTemplate, show, type Bindings, type Text } from '../../lib/base/text.ts';
 import type { KeptChange } from '../../lib/libxl-json/change.ts';
 import type { Hypercall } from '../../lib/plan/hypercall.ts';
-import type {
-  Action,
-  ActionLock,
-  BlockAction,
-  FileAction,
-  Json,
-  QmpAction,
-  WaitAction,
-} from '../../lib/plan/step.ts';
+import type { Action, ActionLock, BlockAction, FileAction, Json, QmpAction, WaitAction } from '../../lib/plan/step.ts';
 import { storeLines } from './store-ops.ts';
 import { visible } from './text.ts';
 

@@ -6,8 +6,9 @@ import { hvmInfo } from './hvm-info.ts';
 import { defbool, list, sparse, unlessZero, type JsonObject, type JsonValue } from './json.ts';
 
 /** What the domain is built as (`libxl_domain_build_info`). */
-export function buildInfo(config: DomainConfig, { creation }: Chosen): JsonObject {
+export function buildInfo(config: DomainConfig, chosen: Chosen): JsonObject {
   const { keys, type } = config;
+  const { creation } = chosen;
   return sparse({
     ...processors(config),
     tsc_mode: keys.tsc_mode === 'default' ? null : keys.tsc_mode,
@@ -34,7 +35,7 @@ export function buildInfo(config: DomainConfig, { creation }: Chosen): JsonObjec
     apic: type === 'hvm' ? defbool(keys.apic) : null,
     dm_restrict: defbool(keys.dm_restrict),
     tee: keys.tee === 'none' ? null : keys.tee,
-    [`type.${type}`]: guestInfo(config),
+    [`type.${type}`]: guestInfo(config, chosen),
     arch_arm: sparse({
       gic_version: keys.gic_version === 'default' ? null : keys.gic_version,
       vuart: keys.vuart === 'unknown' ? null : keys.vuart,
@@ -95,6 +96,8 @@ const scheduling = ({ keys }: DomainConfig): JsonObject =>
     cap: keys.cap,
     period: keys.period,
     extratime: keys.extratime,
+    slice: keys.slice,
+    latency: keys.latency,
   });
 
 function boot({ keys }: DomainConfig): Fields {
@@ -106,7 +109,7 @@ function boot({ keys }: DomainConfig): Fields {
   };
 }
 
-function guestInfo(config: DomainConfig): JsonObject {
+function guestInfo(config: DomainConfig, chosen: Chosen): JsonObject {
   const { keys, type } = config;
   switch (type) {
     case 'pv':
@@ -119,7 +122,7 @@ function guestInfo(config: DomainConfig): JsonObject {
         pvshim_extra: keys.pvshim_extra,
       });
     case 'hvm':
-      return hvmInfo(config);
+      return hvmInfo(config, chosen);
     default:
       return unreachable(type);
   }

@@ -1,4 +1,5 @@
 import type { DomainConfig } from '../config/domain.ts';
+import type { KeyName } from '../config/keys.ts';
 import type { Disk } from '../disk/disk.ts';
 import { framebuffers } from '../config/screens.ts';
 import { buildInfo } from './build-info.ts';
@@ -9,6 +10,8 @@ import { defbool, list, sparse, type JsonObject } from './json.ts';
 export interface Chosen {
   /** The domain's, said or drawn. */
   readonly uuid: string;
+  /** The 16 bytes of `ms_vm_genid`, drawn for an HVM guest that has one. */
+  readonly generation?: readonly number[];
   /** Of a domain that has been made: what its creation chose. */
   readonly creation?: { readonly videoKiB: number; readonly vifs: readonly ChosenVif[] };
 }
@@ -34,6 +37,33 @@ export function domainJson(config: DomainConfig, chosen: Chosen): JsonObject {
     ...endings(config),
   });
 }
+
+/** Keys that are in stock xl's JSON and not in ours: their words are not read apart yet. */
+const NOT_IN_JSON: readonly KeyName[] = [
+  'cpus',
+  'cpus_soft',
+  'vnuma',
+  'cpuid',
+  'ioports',
+  'irqs',
+  'iomem',
+  'rdm',
+  'pci',
+  'dtdev',
+  'vkb',
+  'vtpm',
+  'p9',
+  'pvcalls',
+  'vdispl',
+  'vsnd',
+  'channel',
+  'usbctrl',
+  'usbdev',
+];
+
+/** What a configuration says and its JSON does not: the keys' names. */
+export const missingFromJson = ({ places }: Pick<DomainConfig, 'places'>): readonly KeyName[] =>
+  NOT_IN_JSON.filter((name) => places[name] !== undefined);
 
 /** libxl says of a disk that a domain is made with that it is no COLO secondary's. */
 const ownDisk = (disk: Disk): Disk => ({ ...disk, coloRestoreEnable: disk.coloRestoreEnable ?? false });

@@ -1,11 +1,12 @@
 import type { DomainConfig } from '../config/domain.ts';
 import { screenOf } from '../config/screens.ts';
+import type { Chosen } from './domain.ts';
 import { kibOf } from './build-info.ts';
 import { sdlJson, vncJson } from './devices.ts';
-import { defbool, list, sparse, unlessZero, type JsonObject } from './json.ts';
+import { defbool, list, sparse, unlessZero, type JsonObject, type JsonValue } from './json.ts';
 
 /** What only an HVM guest has (the union's `hvm` in `libxl_domain_build_info`). */
-export function hvmInfo(config: DomainConfig): JsonObject {
+export function hvmInfo(config: DomainConfig, { generation }: Chosen): JsonObject {
   const { keys } = config;
   return sparse({
     ...firmware(config),
@@ -14,6 +15,7 @@ export function hvmInfo(config: DomainConfig): JsonObject {
     acpi_s4: defbool(keys.acpi_s4),
     acpi_laptop_slate: defbool(keys.acpi_laptop_slate),
     nx: defbool(keys.nx),
+    ...viridian(config),
     hpet: defbool(keys.hpet),
     vpt_align: defbool(keys.vpt_align),
     mmio_hole_memkb: kibOf(keys.mmio_hole),
@@ -28,6 +30,7 @@ export function hvmInfo(config: DomainConfig): JsonObject {
     keymap: keys.keymap,
     sdl: sdlJson(screenOf(config)),
     spice: spice(config),
+    ...passedGraphics(config),
     serial: single(config, 'serial'),
     boot: keys.boot,
     usb: defbool(keys.usb),
@@ -38,9 +41,11 @@ export function hvmInfo(config: DomainConfig): JsonObject {
     xen_platform_pci: defbool(keys.xen_platform_pci),
     usbdevice_list: several(config, 'usbdevice'),
     vendor_device: keys.vendor_device === 'none' ? null : keys.vendor_device,
+    ms_vm_genid: keys.ms_vm_genid === 'generate' ? (generation ?? null) : null,
     serial_list: several(config, 'serial'),
     rdm: {},
     rdm_mem_boundary_memkb: kibOf(keys.rdm_mem_boundary),
+    mca_caps: keys.mca_caps?.includes('lmce') === true ? MCA_LMCE : null,
   });
 }
 
@@ -65,6 +70,52 @@ function firmware({ keys }: DomainConfig): { readonly firmware: string | null; r
 function videoCard({ keys: { vga, stdvga } }: DomainConfig): string | null {
   const card = vga ?? (stdvga === null ? null : stdvga ? 'stdvga' : 'cirrus');
   return card === 'stdvga' ? 'std' : card;
+}
+
+/** XEN_HVM_MCA_CAP_LMCE. */
+const MCA_LMCE = 1;
+
+/** The groups of Hyper-V enlightenments by libxl's numbers (`libxl_viridian_enlightenment`). */
+const VIRIDIAN = [
+  'base',
+  'freq',
+  'time_ref_count',
+  'reference_tsc',
+  'hcall_remote_tlb_flush',
+  'apic_assist',
+  'crash_ctl',
+  'synic',
+  'stimer',
+  'hcall_ipi',
+  'ex_processor_masks',
+  'no_vp_limit',
+  'cpu_hotplug',
+];
+/** libxl's bitmaps of groups have whole bytes: `all` sets bits that stand for nothing. */
+const VIRIDIAN_BITS = 64;
+
+/** `viridian` is yes or no, or a list of groups to enable and, behind a `!`, to disable. */
+function viridian({ keys: { viridian: said } }: DomainConfig): Readonly<Record<string, JsonValue>> {
+  if (said === null || typeof said === 'boolean') return { viridian: defbool(said) };
+  const sets = { enable: new Set<number>(), disable: new Set<number>() };
+  let defaults = false;
+  for (const word of said) {
+    const group = word.replace(/^!/, '').toLowerCase();
+    const set = word.startsWith('!') ? sets.disable : sets.enable;
+    if (group === 'defaults') defaults = !word.startsWith('!');
+    else if (group === 'all') for (let bit = 0; bit < VIRIDIAN_BITS; bit += 1) set.add(bit);
+    else set.add(VIRIDIAN.indexOf(group));
+  }
+  return {
+    viridian: defaults ? 'True' : null,
+    viridian_enable: list([...sets.enable].toSorted((one, other) => one - other)),
+    viridian_disable: list([...sets.disable].toSorted((one, other) => one - other)),
+  };
+}
+
+function passedGraphics({ keys: { gfx_passthru: said } }: DomainConfig): Readonly<Record<string, JsonValue>> {
+  const kind = said === null || typeof said === 'boolean' || said === 'default' ? null : said;
+  return { gfx_passthru: said === null ? null : defbool(said !== false), gfx_passthru_kind: kind };
 }
 
 const spice = ({ keys }: DomainConfig): JsonObject =>

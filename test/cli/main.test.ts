@@ -135,7 +135,7 @@ describe('xl create', () => {
 
   it('prints the plan of a dry run on stdout, all talk on stderr', async () => {
     const kernel = file('vmlinuz', 'kernel');
-    const { status, stdout, stderr } = await xl('create', '-n', file('a.cfg', `${minimal}kernel = "${kernel}"\n`));
+    const { status, stdout, stderr } = await xl('create', '--plan', file('a.cfg', `${minimal}kernel = "${kernel}"\n`));
     expect(status).toBe(0);
     expect(stderr).toMatch(/^Parsing config from /);
     expect(stdout).toMatch(/^create guest\n/);
@@ -143,9 +143,32 @@ describe('xl create', () => {
     expect(stdout).toContain('hypercall  createdomain type=pvh');
   });
 
+  it.each([
+    ['-N', 'create'],
+    ['create', '-n'],
+    ['create', '--dryrun'],
+  ])(
+    'says with %s %s how it has understood a file, as xl does, and looks at nothing that it names',
+    async (...words) => {
+      const config = `${minimal}kernel = "/nowhere"\nuuid = "11111111-2222-3333-4444-555555555555"\nnomigrate = 1\n`;
+      const { status, stdout, stderr } = await xl(...words, '-q', file('a.cfg', config));
+      expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+      // The line by which Xen's own `xendomains` finds the name.
+      expect(stdout).toMatch(/^ {8}"name": "guest",$/m);
+      expect(stdout).toContain('        "arch_arm": {\n\n        },\n');
+      expect(JSON.parse(stdout)).toMatchObject({ b_info: { kernel: '/nowhere', disable_migrate: 'True' } });
+    },
+  );
+
+  it('says which keys the JSON lacks', async () => {
+    const { status, stderr } = await xl('create', '-n', '-q', file('a.cfg', `${minimal}kernel = "/k"\ncpus = "1"\n`));
+    expect(status).toBe(0);
+    expect(stderr).toContain('`cpus` is not in the JSON');
+  });
+
   it('adds key=value words to the configuration, and takes /dev/null as an empty one', async () => {
     const words = ['name="other"', 'type="pvh"', 'memory=32', `kernel="${file('vmlinuz', 'kernel')}"`];
-    const { status, stdout } = await xl('create', '-n', '/dev/null', ...words);
+    const { status, stdout } = await xl('create', '--plan', '/dev/null', ...words);
     expect(status).toBe(0);
     expect(stdout).toMatch(/^create other\n/);
     expect(stdout).toContain('PVH, 32 MiB');
