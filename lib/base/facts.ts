@@ -11,6 +11,8 @@ export interface HostFacts {
   readonly dirs: HostDirs;
   /** Every domain that exists, dom0 included. */
   readonly domains: readonly DomainFacts[];
+  /** What Xen has left for new domains; missing where nobody has asked it. */
+  readonly freeMemoryKiB?: number;
   /** Where relative paths count from, absolute; missing where nobody knows, as in the facts of another host. */
   readonly directory?: string;
   /** What each path that the configuration names is, by the path as the user typed it. */

@@ -1,5 +1,8 @@
 import type { StoreOp } from '../base/store-op.ts';
 import { t, type Text } from '../base/text.ts';
+import { XenbusState } from '../base/xenbus.ts';
+
+export { XenbusState } from '../base/xenbus.ts';
 
 /** One key below a device's directory, `state` = `1`; relative to the frontend or the backend. */
 export type Key = readonly [name: string, value: Text];
@@ -92,22 +95,3 @@ export function optional(name: string, value: Text | null | undefined): Key[] {
 
 /** Flags are `0` and `1` in xenstore. */
 export const flag = (value: boolean): string => (value ? '1' : '0');
-
-/** States of the xenbus handshake as they stand in the store (xen/include/public/io/xenbus.h). */
-export const XenbusState = {
-  Unknown: '0',
-  Initialising: '1',
-  InitWait: '2',
-  Initialised: '3',
-  Connected: '4',
-  Closing: '5',
-  Closed: '6',
-  Reconfiguring: '7',
-  Reconfigured: '8',
-} as const;
-
-/** The state's name, for messages: `2` is `InitWait`. */
-export function xenbusStateName(state: string): string {
-  const entry = Object.entries(XenbusState).find(([, value]) => value === state);
-  return entry ? entry[0] : `unknown state ${state}`;
-}

@@ -13,6 +13,8 @@ export interface HostDescription {
   readonly xenVersion: string;
   readonly dirs: HostDirs;
   readonly qemu: Omit<QemuFacts, 'version'>;
+  /** See HostFacts. */
+  readonly freeMemoryKiB?: number;
 }
 
 export interface GatherOptions {

@@ -43,6 +43,7 @@ export function vifSteps(vif: VifDevice, { facts, after, hotplug = false }: VifS
         failOn: [Closing, Closed],
         timeoutMs: 10_000,
         subject: `the backend of ${name}`,
+        ends: paths,
         evidence: [t`${paths.backend}/state`, t`${paths.frontend}/state`, t`${paths.backend}/hotplug-error`],
         timeout: 'error',
       },

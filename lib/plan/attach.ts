@@ -12,6 +12,9 @@ import type { Plan, Step } from './step.ts';
 /** libxl's bound for a backend to answer (LIBXL_INIT_TIMEOUT); an emulated machine gets longer. */
 const CONNECT_TIMEOUT_MS = { xen: 10_000, embedded: 60_000 } as const;
 
+/** Longer than a guest takes that runs; nothing is taken back after it. */
+const GUEST_TIMEOUT_MS = 5_000;
+
 export interface AttachSteps {
   readonly facts: Pick<HostFacts, 'host'>;
   /** Steps before the nodes are written. */
@@ -41,17 +44,47 @@ export interface AttachedDisk {
 
 /** Attaches one disk to a running domain. */
 export function planAttach(
-  domain: Pick<RunningDomain, 'domid' | 'name' | 'uuid'>,
+  domain: Pick<RunningDomain, 'domid' | 'name' | 'uuid' | 'devices'>,
   { vbd, kept }: AttachedDisk,
   facts: Pick<HostFacts, 'host' | 'dirs'>,
 ): Plan {
+  const steps = attachSteps(vbd, { facts, after: [], served: [], hotplug: true });
   return {
     title: `attach ${vbd.vdev} to ${domain.name ?? `domain ${domain.domid}`}`,
     bindings: {},
     steps: [
-      ...attachSteps(vbd, { facts, after: [], served: [], hotplug: true }),
+      ...steps,
       ...keepDevice(domain, facts, { name: vbd.vdev, list: 'disks', device: kept, needs: [`${vbd.vdev}-nodes`] }),
+      ...(guestConnects(domain) && facts.host === 'xen' ? [waitForGuest(vbd, steps)] : []),
     ],
+  };
+}
+
+/** Whether the guest has a driver that connects: of another of its devices it has. What it says decides on a short wait, no more. */
+const guestConnects = ({ devices }: Pick<RunningDomain, 'devices'>): boolean =>
+  devices.some(({ kind, frontendState }) => kind === 'vbd' && frontendState === XenbusState.Connected);
+
+/** libxl is done when the script is, whatever the guest does then. A guest that is paused gets the disk later. */
+function waitForGuest(vbd: Vbd, after: readonly Step[]): Step {
+  const { backend, frontend } = vbdPaths(vbd);
+  const { Connected, Closing, Closed } = XenbusState;
+  return {
+    id: `${vbd.vdev}-guest`,
+    title: `wait until the guest has ${vbd.vdev}`,
+    why: 'its driver connects within moments; one that does not is worth a word',
+    needs: after.map(({ id }) => id),
+    action: {
+      kind: 'wait',
+      path: t`${backend}/state`,
+      until: { oneOf: [Connected] },
+      failOn: [Closing, Closed],
+      timeoutMs: GUEST_TIMEOUT_MS,
+      subject: `the guest to connect ${vbd.vdev}`,
+      ends: { backend, frontend },
+      evidence: [t`${backend}/state`, t`${frontend}/state`, t`${backend}/hotplug-error`],
+      timeout: 'warning',
+    },
+    undo: [],
   };
 }
 
@@ -121,6 +154,7 @@ function waitForBackend(vbd: Vbd, { facts, served, hotplug }: AttachSteps): Step
       failOn: [Closing, Closed],
       timeoutMs: CONNECT_TIMEOUT_MS[facts.host],
       subject: `the backend of ${vbd.vdev}`,
+      ends: { backend, frontend },
       evidence: [t`${backend}/state`, t`${frontend}/state`, t`${backend}/hotplug-status`, t`${backend}/hotplug-error`],
       timeout: 'error',
     },

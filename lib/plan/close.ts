@@ -78,6 +78,7 @@ function waitForClosed(device: RunningDevice, name: string, { mode }: CloseOptio
       failOn: mode === 'ask' ? [XenbusState.Connected] : [],
       timeoutMs: CLOSE_TIMEOUT_MS,
       subject: `the backend of ${name} to close`,
+      ends: { backend: device.backend, frontend: device.frontend },
       evidence: [t`${device.backend}/state`, t`${device.frontend}/state`, t`${device.backend}/hotplug-error`],
       timeout: mode === 'ask' ? 'error' : 'warning',
     },

@@ -180,7 +180,7 @@ function buildMemory(domain: Resolved): Step {
         videoKiB: memory.videoKiB,
         vcpus: vcpus.max,
         onlineVcpus: vcpus.online,
-        pagingKiB: pagingKiB(domain),
+        pagingKiB: memory.pagingKiB,
         apic: domain.config.keys.apic ?? true,
         pae: domain.config.keys.pae ?? true,
         nested: domain.config.keys.nestedhvm ?? false,
@@ -195,13 +195,6 @@ function buildMemory(domain: Resolved): Step {
     binds: { 'store-gfn': 'store-gfn', 'console-gfn': 'console-gfn' },
     undo: [],
   };
-}
-
-/** What Xen needs for the tables of a translated guest, as libxl reckons (libxl_utils.c:libxl_get_required_shadow_memory). */
-function pagingKiB({ type, memory, vcpus, config }: Resolved): number {
-  if (type === 'pv') return 0;
-  const pagesForEachMiB = config.keys.hap === false ? 2 : 1;
-  return 4 * (256 * vcpus.max + pagesForEachMiB * (memory.maxKiB / 1024));
 }
 
 function buildWords({ facts, type, kernel, firmware }: Resolved): Pick<Step, 'title' | 'why'> {

@@ -146,6 +146,8 @@ export interface WaitAction {
   readonly timeoutMs: number;
   /** What the wait is for, as a noun phrase: `the backend of xvda`. */
   readonly subject: string;
+  /** The device's directories, where it is the handshake of its two ends that is waited for: the error says how far each came. */
+  readonly ends?: { readonly backend: Text; readonly frontend: Text };
   /** Nodes whose values go into the error. */
   readonly evidence: readonly Text[];
   /** What a timeout is: an error, or accepted and said (`the guest does not answer`). */

@@ -22,7 +22,7 @@ export function resolve(config: DomainConfig, facts: HostFacts, choices: Choices
   const uuid = config.keys.uuid ?? choices.uuid;
   const disks = resolveDisks(config, facts);
   const vifs = resolveVifs(config, facts, choices);
-  const memory = resolveMemory(config);
+  const memory = resolveMemory(config, facts);
   const boot = resolveBoot(config, facts);
   const vfbs = resolveVfbs(config);
   const model = resolveDeviceModel(config, facts, {

@@ -15,7 +15,13 @@ export interface Resolved {
   readonly name: string;
   readonly uuid: string;
   readonly type: 'pv' | 'pvh' | 'hvm';
-  readonly memory: { readonly targetKiB: number; readonly maxKiB: number; readonly videoKiB: number };
+  readonly memory: {
+    readonly targetKiB: number;
+    readonly maxKiB: number;
+    readonly videoKiB: number;
+    /** What Xen itself needs for the guest's second-level page tables; 0 for PV. */
+    readonly pagingKiB: number;
+  };
   readonly vcpus: { readonly online: number; readonly max: number };
   readonly maxEvtchnPort: number;
   readonly driverDomain: boolean;

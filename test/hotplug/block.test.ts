@@ -226,6 +226,14 @@ describe('sharing', () => {
     expect((await failure(host.vbd(2, 51712, '/a.img', second))).message).toBe(message);
   });
 
+  test('is refused within one guest too', async () => {
+    const host = dom0();
+    await addBlock(host.vbd(1, 51712, '/a.img', 'w'));
+    expect((await failure(host.vbd(1, 51728, '/a.img', 'r'))).message).toBe(
+      '/real/a.img is in use: guest-1 (domain 1) has it as xvda, read-write',
+    );
+  });
+
   test('is found where the other guest’s disk is in QEMU', async () => {
     const host = dom0();
     host.vbd(1, 51712, 'qcow2:/link-to-a.img', 'w', 'qdisk');

@@ -222,6 +222,26 @@ describe('a wait', () => {
     expect(error.evidence[0]?.lines[0]).toBe('/w/state = "1"');
   });
 
+  test('says of a device how far each end came, in its words and its evidence', async () => {
+    const host = memoryHost({ backends: 'silent' });
+    host.store.write('/b/state', '2');
+    host.store.write('/f/state', '1');
+    const ends = { backend: '/b', frontend: '/f' };
+    const error = await failure(host, wait({ path: '/b/state', until: { oneOf: ['4'] }, ends }));
+    expect(error.message).toBe(
+      'waited 10 s for the backend of xvda in vain (its backend is in state 2 InitWait, its frontend in state 1 Initialising: the guest has not connected)',
+    );
+    expect(error.hint).toContain('paused');
+    const events = await run(host, wait({ path: '/b/state', until: { oneOf: ['4'] }, ends, timeout: 'warning' }));
+    expect(events.find(({ kind }) => kind === 'warning')).toMatchObject({
+      warning: { message: expect.stringContaining('the guest has not connected); going on without') as string },
+    });
+    later(host, 100, () => host.store.write('/b/state', '6'));
+    expect((await failure(host, wait({ path: '/b/state', until: { oneOf: ['4'] }, ends }))).message).toBe(
+      'waited for the backend of xvda, but it is 6 Closed',
+    );
+  });
+
   test('or goes on with a warning, where that is what a timeout means', async () => {
     const events = await run(memoryHost(), wait({ timeout: 'warning' }));
     expect(events.find(({ kind }) => kind === 'warning')).toMatchObject({

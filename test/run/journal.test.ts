@@ -35,6 +35,7 @@ async function killedAt(host: MemoryHost, plan: Plan, call: number): Promise<voi
     hypervisor: guard(ports.hypervisor),
     store: guard(ports.store),
     processes: guard(ports.processes),
+    blocks: guard(ports.blocks),
     files: guard(ports.files),
     monitors: guard(ports.monitors),
   };

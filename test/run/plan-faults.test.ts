@@ -81,7 +81,7 @@ describe.each(someGuests)('a disk of %s on the host %s', (guest, host) => {
   const more = guests[guest]!.replace('disk = [', 'disk = [ "/images/more.img,raw,xvdf,w",');
   const vbd = resolved(more, host).disks[0]!.vbd;
   const attach: Plan = {
-    ...planAttach({ domid: 1, name: guest, uuid: UUID }, { vbd, kept: { vdev: 'xvdf' } }, facts),
+    ...planAttach({ domid: 1, name: guest, uuid: UUID, devices: [] }, { vbd, kept: { vdev: 'xvdf' } }, facts),
     bindings: { domid: '1' },
   };
 
@@ -113,6 +113,38 @@ describe.each(someGuests)('a disk of %s on the host %s', (guest, host) => {
       ).toBeGreaterThan(10);
     },
   );
+});
+
+describe('a disk that is attached to a guest whose driver connects', () => {
+  const facts = factsOf();
+  const more = guests.small!.replace('disk = [', 'disk = [ "/images/more.img,raw,xvdf,w",');
+  const { vbd } = resolved(more, 'xen').disks[0]!;
+  const root = '/local/domain/1/device/vbd/51712/state';
+  const attachTo = async (answers: boolean) => {
+    const memory = await withGuest('small', 'xen')();
+    memory.store.write(root, '4');
+    const backend = '/local/domain/0/backend/vbd/1/51792';
+    memory.store.observe((path) => {
+      if (answers && path === `${backend}/hotplug-status`) memory.store.write(`${backend}/state`, '4');
+    });
+    const warnings: string[] = [];
+    const plan = planAttach((await running(memory))!, { vbd, kept: { vdev: 'xvdf' } }, facts);
+    const { timings } = await runPlan({ ...plan, bindings: { domid: '1' } }, memory.ports, {
+      onEvent: (event) => event.kind === 'warning' && warnings.push(event.warning.message),
+    });
+    return { ids: timings.map(({ id }) => id), warnings };
+  };
+
+  test('is waited for', async () => {
+    const { ids, warnings } = await attachTo(true);
+    expect(ids.at(-1)).toBe('xvdf-guest');
+    expect(warnings).toEqual([]);
+  });
+
+  test('is there also where the guest does not answer, and that is said', async () => {
+    const { warnings } = await attachTo(false);
+    expect(warnings).toEqual([expect.stringContaining('the guest has not connected')]);
+  });
 });
 
 describe.each(someGuests)('destroying %s on the host %s', (guest, host) => {

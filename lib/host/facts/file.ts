@@ -63,6 +63,7 @@ const hostFacts = object<HostFacts>({
     state: string,
   }),
   domains: array(domain),
+  freeMemoryKiB: optional(number),
   directory: optional(string),
   paths: record(path),
   tools: object<HostFacts['tools']>({ tapCtl: nullable(string), tapback: boolean, blockScripts: array(string) }),

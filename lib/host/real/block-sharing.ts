@@ -97,7 +97,9 @@ async function guestThatHas(
     const through = await deviceOfBackend(other.path, target, devices, { store, look });
     if (through === null) return null;
     if (mode === 'r' && sharingMode((await store.read(`${other.path}/mode`)) ?? '') === 'r') return null;
-    return (await isSameVm(guest, other.domid, store)) ? null : { ...other, through };
+    // The stock script lets one guest have an image twice: two writers all the same.
+    const isOneMachine = other.domid !== guest && (await isSameVm(guest, other.domid, store));
+    return isOneMachine ? null : { ...other, through };
   };
   // A file that is behind no loop device can only be in a QEMU.
   const kinds = devices.size === 0 ? ['qdisk'] : ['vbd', 'vbd3', 'qdisk'];

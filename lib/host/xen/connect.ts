@@ -1,6 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import { XenstoreClient } from '../../xenstore/client.ts';
 import type { HostDescription } from '../facts.ts';
+import { physinfo } from './hypercalls.ts';
 import { describeXen } from './describe.ts';
 import { openXen, type Xen } from './version.ts';
 
@@ -26,7 +27,7 @@ export async function connectXen(
     const store = await XenstoreClient.connect({ signal });
     await mkdir(description.dirs.state, { recursive: true, mode: 0o700 });
     return {
-      description,
+      description: { ...description, freeMemoryKiB: freeMemoryKiB(xen) },
       xen,
       store,
       close: () => {
@@ -38,4 +39,12 @@ export async function connectXen(
     xen.close();
     throw error;
   }
+}
+
+const KIB_PER_PAGE = 4;
+
+/** What is neither given nor promised to a domain. Pages that still have to be wiped are free. */
+function freeMemoryKiB(xen: Xen): number {
+  const { freePages, scrubPages, outstandingPages } = physinfo(xen);
+  return Math.max(0, freePages + scrubPages - outstandingPages) * KIB_PER_PAGE;
 }

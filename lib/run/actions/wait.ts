@@ -1,7 +1,9 @@
 import { XlError } from '../../base/error.ts';
+import { describeXenbusState } from '../../base/xenbus.ts';
 import type { ActionContext, ActionResult } from '../context.ts';
-import { nodeEvidence } from '../evidence.ts';
+import { nodeEvidence, printable } from '../evidence.ts';
 import type { FilledActionOf } from '../fill.ts';
+import { viewHandshake, type HandshakeView } from './handshake.ts';
 import { watchNode } from './watch.ts';
 
 type Wait = FilledActionOf<'wait'>;
@@ -20,10 +22,12 @@ export async function performWait(action: Wait, context: ActionContext): Promise
   if (seen.end === 'enough' && reached(action, seen.value)) return { value: seen.value ?? '' };
   if (seen.end === 'enough') throw await failure(action, seen.value, context);
   if (action.timeout === 'error') throw await timeout(action, context);
+  const view = await viewOf(action, context);
   context.warn({
     severity: 'warning',
     code: 'wait-timed-out',
-    message: `waited ${seconds(action.timeoutMs)} for ${action.subject}; going on without`,
+    message: `waited ${seconds(action.timeoutMs)} for ${action.subject}${behind(view)}; going on without`,
+    ...(view?.hint === undefined ? {} : { hint: view.hint }),
   });
   return { value: seen.value ?? '' };
 }
@@ -36,18 +40,32 @@ function reached({ until }: Wait, value: string | null): boolean {
 
 const failed = ({ failOn }: Wait, value: string | null): boolean => value !== null && failOn.includes(value);
 
-async function failure(action: Wait, value: string | null, { ports }: ActionContext): Promise<XlError> {
-  return new XlError('wait-failed', `waited for ${action.subject}, but ${action.path} became ${value ?? 'nothing'}`, {
-    evidence: await nodeEvidence(ports, action.evidence),
+async function failure(action: Wait, value: string | null, context: ActionContext): Promise<XlError> {
+  const became =
+    action.ends === undefined
+      ? `${action.path} became ${printable(value ?? 'nothing')}`
+      : `it is ${describeXenbusState(value)}`;
+  return new XlError('wait-failed', `waited for ${action.subject}, but ${became}`, {
+    evidence: await nodeEvidence(context.ports, action.evidence),
     hint: 'the nodes below say what the other side found',
   });
 }
 
-async function timeout(action: Wait, { ports }: ActionContext): Promise<XlError> {
-  return new XlError('wait-timed-out', `waited ${seconds(action.timeoutMs)} for ${action.subject} in vain`, {
-    evidence: await nodeEvidence(ports, [action.path, ...action.evidence.filter((path) => path !== action.path)]),
-    hint: 'the nodes below show how far each side came',
+async function timeout(action: Wait, context: ActionContext): Promise<XlError> {
+  const view = await viewOf(action, context);
+  const message = `waited ${seconds(action.timeoutMs)} for ${action.subject} in vain${behind(view)}`;
+  return new XlError('wait-timed-out', message, {
+    evidence: await nodeEvidence(context.ports, [
+      action.path,
+      ...action.evidence.filter((path) => path !== action.path),
+    ]),
+    hint: view?.hint ?? 'the nodes below show how far each side came',
   });
 }
+
+const viewOf = async ({ ends }: Wait, { ports }: ActionContext): Promise<HandshakeView | null> =>
+  ends === undefined ? null : viewHandshake(ports, ends);
+
+const behind = (view: HandshakeView | null): string => (view === null ? '' : ` (${view.sentence})`);
 
 const seconds = (ms: number): string => `${ms / 1000} s`;

@@ -250,7 +250,7 @@ export async function attach(host: HostConnection, domid: number, vbd: Vbd): Pro
   await run(
     host,
     planAttach(
-      { domid, name: null, uuid: null },
+      { domid, name: null, uuid: null, devices: [] },
       { vbd: { ...vbd, domid: String(domid) }, kept: {} },
       { ...facts, dirs: embeddedDirs(host.dir) },
     ),
