@@ -1,7 +1,8 @@
 import { errorFrom, type Diagnostic } from '../base/error.ts';
-import { decodeDisks, decodeVfbs, decodeVifs } from './devices.ts';
+import { decodeDevices, decodeDisks, decodeVfbs, decodeVifs } from './devices.ts';
 import type { DomainConfig } from './domain.ts';
 import type { DomainType, KeyValues } from './keys.ts';
+import { decodeMachine } from './machine.ts';
 import type { ParsedConfig } from './parse.ts';
 import {
   builderAndType,
@@ -64,6 +65,8 @@ export function decodeDomain(asParsed: ParsedConfig, options: DecodeOptions = {}
   const disks = decodeDisks(parsed);
   const vifs = decodeVifs(parsed);
   const vfbs = decodeVfbs(parsed);
+  const { devices, findings: deviceFindings } = decodeDevices(parsed);
+  const { machine, findings: machineFindings } = decodeMachine(parsed);
   const reading = { parsed, keys, type };
 
   const findings = [
@@ -75,6 +78,8 @@ export function decodeDomain(asParsed: ParsedConfig, options: DecodeOptions = {}
     ...disks.findings,
     ...vifs.findings,
     ...vfbs.findings,
+    ...deviceFindings,
+    ...machineFindings,
   ].map((finding): Finding => (options.strict === true ? strictly(finding) : finding));
   const diagnostics = findings.map(withoutXl).toSorted(byPlace);
 
@@ -93,6 +98,8 @@ export function decodeDomain(asParsed: ParsedConfig, options: DecodeOptions = {}
     disks: disks.devices,
     vifs: vifs.devices,
     vfbs: vfbs.devices,
+    devices,
+    machine,
     places: Object.fromEntries(knownKeys(parsed).map((name) => [name, valuePlace(parsed, name).where])),
   };
   return { config, diagnostics };

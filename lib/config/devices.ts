@@ -1,10 +1,20 @@
 import { XlError, type Where } from '../base/error.ts';
 import { readDisk } from '../disk/parse.ts';
-import type { ConfiguredDisk, ConfiguredVfb, ConfiguredVif } from './domain.ts';
+import type { ConfiguredDevices, ConfiguredDisk, ConfiguredVfb, ConfiguredVif, Placed } from './domain.ts';
+import type { WordReading } from './options.ts';
 import type { ParsedConfig } from './parse.ts';
-import { wordsOf, type Finding, type Word } from './reading.ts';
+import type { Dialect } from './syntax.ts';
+import { inWord, itemPlace, wordsOf, type Finding, type Word } from './reading.ts';
+import { readChannel } from './devices/channel.ts';
+import { readP9, readPvcalls, readVtpm } from './devices/backend-only.ts';
+import { readPci } from './devices/pci.ts';
+import { readUsbController, readUsbDevice } from './devices/usb.ts';
+import { readVdispl } from './devices/vdispl.ts';
+import { readVirtio } from './devices/virtio.ts';
+import { readVkb } from './devices/vkb.ts';
+import { readVsnd, type Vsnd } from './devices/vsnd.ts';
 import { readVfbWord } from './vfb.ts';
-import { readVifWord, type VifFinding } from './vif.ts';
+import { readVifWord } from './vif.ts';
 
 /** Devices and what there is to say about how they were written. */
 export interface Devices<T> {
@@ -73,8 +83,42 @@ export function decodeVfbs(parsed: ParsedConfig): Devices<ConfiguredVfb> {
   };
 }
 
-/** A finding inside a word, in the file: a word with escapes is shown whole. */
-function inWord({ where, exact }: Word, { start, length, ...finding }: Inside): Finding {
-  return { ...finding, where: exact ? { ...where, column: (where.column ?? 1) + start, length } : where };
+/** Every other list of devices. */
+export function decodeDevices(parsed: ParsedConfig): { devices: ConfiguredDevices; findings: readonly Finding[] } {
+  const findings: Finding[] = [];
+  const { dialect } = parsed;
+  function list<T>(name: string, read: (word: string, dialect: Dialect) => WordReading<T>): readonly Placed<T>[] {
+    return words(parsed, name).map((word) => {
+      const { value, findings: said } = read(word.text, dialect);
+      findings.push(...said.map((finding) => inWord(word, finding)));
+      return { value, where: word.where };
+    });
+  }
+  const devices: ConfiguredDevices = {
+    channels: list('channel', readChannel),
+    p9s: list('p9', readP9),
+    pcis: list('pci', readPci),
+    pvcallsifs: list('pvcalls', readPvcalls),
+    usbControllers: list('usbctrl', readUsbController),
+    usbDevices: list('usbdev', readUsbDevice),
+    vdispls: list('vdispl', readVdispl),
+    virtios: list('virtio', readVirtio),
+    vkbs: list('vkb', readVkb),
+    vsnds: decodeVsnds(parsed, (finding) => findings.push(finding)),
+    vtpms: list('vtpm', readVtpm),
+  };
+  return { devices, findings };
 }
-type Inside = Omit<VifFinding, 'hint'> & { readonly hint?: string };
+
+function decodeVsnds(parsed: ParsedConfig, tell: (finding: Finding) => void): readonly Placed<Vsnd>[] {
+  const setting = parsed.settings.vsnd;
+  if (setting === undefined || !('list' in setting)) return [];
+  return setting.list.map((item, index) => {
+    const where = itemPlace(parsed, setting, index);
+    // What is no list of strings the key's own check tells of.
+    const strings = Array.isArray(item) ? item.filter((word) => typeof word === 'string') : [];
+    const { value, findings } = readVsnd(strings, parsed.dialect);
+    for (const finding of findings) tell(inWord({ where, exact: false }, finding));
+    return { value, where };
+  });
+}

@@ -1,4 +1,5 @@
 import type { Diagnostic, Where } from '../base/error.ts';
+import type { WordFinding } from './options.ts';
 import { keyTable, type DomainType, type KeyValues } from './keys.ts';
 import type { ListSetting, ParsedConfig, Setting } from './parse.ts';
 import { whereOf } from './source.ts';
@@ -54,6 +55,23 @@ export interface Word {
   /** The word has no escapes, so its characters stand one by one behind `where`. */
   readonly exact: boolean;
 }
+
+/** A finding inside a word, in the file: a word with escapes is shown whole. */
+export function inWord({ where, exact }: Pick<Word, 'where' | 'exact'>, finding: WordFinding): Finding {
+  const { start, length, severity, code, message, hint, xl, xlExit, xlGoesOn } = finding;
+  return {
+    ...{ severity, code, message },
+    where: exact ? { ...where, column: (where.column ?? 1) + start, length } : where,
+    ...(hint === undefined ? {} : { hint }),
+    ...(xl === undefined ? {} : { xl }),
+    ...(xlExit === undefined ? {} : { xlExit }),
+    ...(xlGoesOn === undefined ? {} : { xlGoesOn }),
+  };
+}
+
+/** The place of an element of a list. */
+export const itemPlace = ({ source }: ParsedConfig, { itemPositions }: ListSetting, index: number): Where =>
+  whereOf(source, itemPositions[index]!);
 
 /** The strings of a list up to its first element that is none: there xl ends the list without a word. */
 export function wordsOf(parsed: ParsedConfig, { list, itemPositions }: ListSetting): Word[] {

@@ -1,5 +1,6 @@
 import { nearest } from '../base/similar.ts';
 import { readLong } from './number.ts';
+import { parseOptions, type WordFinding } from './options.ts';
 
 /** One word of the `vfb` list; `null` is "not said". */
 export interface Vfb {
@@ -13,16 +14,6 @@ export interface Vfb {
   readonly opengl: boolean | null;
   readonly display: string | null;
   readonly xauthority: string | null;
-}
-
-/** What there is to say about an option of a framebuffer. */
-export interface VfbFinding {
-  readonly severity: 'error' | 'warning';
-  readonly code: string;
-  readonly message: string;
-  readonly hint: string;
-  readonly start: number;
-  readonly length: number;
 }
 
 const FIELDS = {
@@ -39,28 +30,27 @@ const FIELDS = {
 } as const satisfies Readonly<Record<string, { field: keyof Vfb; type: 'boolean' | 'number' | 'string' }>>;
 
 /** Reads a word of the `vfb` list: options between commas, blanks before them skipped. */
-export function readVfbWord(word: string): { vfb: Vfb; findings: readonly VfbFinding[] } {
-  const said: Partial<Record<keyof Vfb, string | number | boolean>> = {};
-  const findings: VfbFinding[] = [];
-  for (const match of word.matchAll(/[^,]+/g)) {
-    const text = match[0].replace(/^ +/, '');
-    const [key = '', value = ''] = text.split(/=(.*)/s);
-    const place = { start: match.index + match[0].length - text.length, length: text.length };
+export function readVfbWord(word: string): { vfb: Vfb; findings: readonly WordFinding[] } {
+  const values: Partial<Record<keyof Vfb, string | number | boolean>> = {};
+  const findings: WordFinding[] = [];
+  for (const { start, text, key, value: said } of parseOptions(word)) {
+    const value = said?.text ?? '';
+    const place = { start, length: Math.max(1, text.length) };
     if (!isKey(key)) {
       findings.push({ severity: 'warning', code: 'vfb-option', ...strange(key, text), ...place });
       continue;
     }
     const { field, type } = FIELDS[key];
     const long = type === 'string' ? null : readLong(value);
-    if (long === null) said[field] = value;
+    if (long === null) values[field] = value;
     else if (long.ok && Number(long.value) >= 0 && Number(long.value) <= 59_635) {
-      said[field] = type === 'boolean' ? Number(long.value) !== 0 : Number(long.value);
+      values[field] = type === 'boolean' ? Number(long.value) !== 0 : Number(long.value);
     } else {
       const message = `\`${key}\` is no number of a kind that fits`;
       findings.push({ severity: 'error', code: 'vfb-number', message, hint: `write ${key}=1`, ...place });
     }
   }
-  return { vfb: { ...nothingSaid, ...(said as Partial<Vfb>) }, findings };
+  return { vfb: { ...nothingSaid, ...(values as Partial<Vfb>) }, findings };
 }
 
 const nothingSaid: Vfb = {

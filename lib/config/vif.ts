@@ -1,4 +1,5 @@
 import { nearest } from '../base/similar.ts';
+import { parseOptions, type OptionNode, type WordFinding } from './options.ts';
 import { readRate, type VifRate } from './rate.ts';
 import type { Dialect } from './syntax.ts';
 
@@ -27,52 +28,28 @@ export interface Vif {
   readonly forwarddev: string | null;
 }
 
-/** What there is to say about an option; `start` and `length` are its place in the word. */
-export interface VifFinding {
-  readonly severity: 'error' | 'warning';
-  readonly code: string;
-  readonly message: string;
-  readonly hint?: string;
-  readonly start: number;
-  readonly length: number;
-  /** xl's own line, and whether it goes on after it. */
-  readonly xl?: string;
-  readonly xlGoesOn?: boolean;
-}
-
 export interface VifReading {
   readonly vif: Vif;
-  readonly findings: readonly VifFinding[];
+  readonly findings: readonly WordFinding[];
 }
 
 /** Reads a word of the `vif` list, options between commas. Blanks before an option are skipped, as xl does. */
 export function readVifWord(word: string, devid: number, options: { dialect: Dialect; source: string }): VifReading {
-  const pieces: Piece[] = [];
-  for (const match of word.matchAll(/[^,]+/g)) {
-    const text = match[0].replace(/^ +/, '');
-    pieces.push({ text, start: match.index + match[0].length - text.length });
-  }
-  return readVifOptions(pieces, devid, options);
-}
-
-/** An option and where it begins in its word. */
-interface Piece {
-  readonly text: string;
-  readonly start: number;
+  return readVifOptions(parseOptions(word), devid, options);
 }
 
 type Draft = { -readonly [Field in keyof Vif]: Vif[Field] };
-type Remark = Omit<VifFinding, 'severity' | 'start' | 'length'> & { readonly severity?: VifFinding['severity'] };
+type Remark = Omit<WordFinding, 'severity' | 'start' | 'length'> & { readonly severity?: WordFinding['severity'] };
 
 /** Reads options that are already apart, such as the words of `xl network-attach` (xl_parse.c:parse_nic_config). */
 export function readVifOptions(
-  pieces: readonly Piece[],
+  options: readonly Pick<OptionNode, 'text' | 'start'>[],
   devid: number,
   { dialect, source }: { dialect: Dialect; source: string },
 ): VifReading {
   const vif: Draft = { ...nothingSaid, devid };
-  const findings: VifFinding[] = [];
-  for (const { text, start } of pieces) {
+  const findings: WordFinding[] = [];
+  for (const { text, start } of options) {
     const equals = text.indexOf('=');
     const key = equals < 0 ? text : text.slice(0, equals);
     const value = equals < 0 ? null : text.slice(equals + 1);
