@@ -1,5 +1,10 @@
 import { XlError } from '../../lib/base/error.ts';
+import { show } from '../../lib/base/text.ts';
 import { userdataFile } from '../../lib/device/files.ts';
+import { readLiveDomain } from '../../lib/host/live-domain.ts';
+import { parseKept } from '../../lib/libxl-json/change.ts';
+import { printJson, type JsonObject } from '../../lib/libxl-json/json.ts';
+import { liveConfig } from '../../lib/libxl-json/live.ts';
 import { requireDomid } from '../find-domain.ts';
 import type { Host } from '../host.ts';
 import { withHost } from '../open-host.ts';
@@ -11,7 +16,7 @@ export const run: RunOf<'list'> = (context, { options, words }) =>
   withHost(context, async (host) => {
     const domains = await listed(host, words[0]);
     const { terminal, global } = context;
-    if (options.long) terminal.out(`${JSON.stringify(await withConfigurations(domains, host), null, 4)}\n`);
+    if (options.long) terminal.out(`${printJson(await withConfigurations(domains, host))}\n`);
     else if (global.json) terminal.out(`${JSON.stringify(domains, null, 2)}\n`);
     else
       terminal.out(
@@ -31,17 +36,22 @@ async function listed(host: Host, word: string | undefined): Promise<ListedDomai
   return [domain];
 }
 
-/** `list -l`: what the toolstack that made the domain kept of its configuration. */
-function withConfigurations(
-  domains: readonly ListedDomain[],
-  { ports, description: { dirs } }: Host,
-): Promise<unknown[]> {
+/** `list -l`: what the toolstack that made the domain kept of its configuration, and what is so now. */
+function withConfigurations(domains: readonly ListedDomain[], host: Host): Promise<JsonObject[]> {
   return Promise.all(
-    domains.map(async ({ domid, uuid }) => {
-      const path = userdataFile(dirs, String(domid), uuid);
-      const text = typeof path === 'string' ? await ports.files.read(path) : null;
-      const config: unknown = text === null ? null : JSON.parse(text);
-      return { domid, config };
-    }),
+    domains.map(async ({ domid, uuid }) => ({ domid, config: await configurationOf(domid, uuid, host) })),
   );
+}
+
+async function configurationOf(
+  domid: number,
+  uuid: string,
+  { ports, xen, description }: Host,
+): Promise<JsonObject | null> {
+  const text = await ports.files.read(show(userdataFile(description.dirs, String(domid), uuid)));
+  if (text === null) return null;
+  const live = await readLiveDomain(ports.store, domid);
+  const scheduling =
+    xen === null ? null : (await import('../../lib/host/xen/scheduling.ts')).readScheduling(xen, domid);
+  return liveConfig(parseKept(text), { ...live, scheduling });
 }

@@ -1,6 +1,5 @@
 import { unreachable, XlError } from '../base/error.ts';
-import type { JsonObject, JsonValue } from './json.ts';
-import { printJson } from './json.ts';
+import { isObject, printJson, type JsonObject, type JsonValue } from './json.ts';
 
 /**
  * A change to the configuration that is kept of a domain, as data: a plan prints it, a journal keeps its way back. It is
@@ -46,9 +45,6 @@ export function parseKept(text: string): JsonObject {
     hint: 'the userdata file of the domain is damaged; it can be moved away, as nothing runs by it',
   });
 }
-
-const isObject = (value: unknown): value is JsonObject =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 function changed(config: JsonObject, change: KeptChange): JsonObject {
   switch (change.change) {

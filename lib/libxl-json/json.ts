@@ -5,6 +5,10 @@ export interface JsonObject {
   readonly [key: string]: JsonValue;
 }
 
+/** Whether a value is an object, and no list. */
+export const isObject = (value: unknown): value is JsonObject =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
 /** What a field may be built from: null and undefined stand for libxl's initial value, which libxl leaves out. */
 type Fields = Readonly<Record<string, JsonValue | undefined>>;
 
