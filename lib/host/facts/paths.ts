@@ -11,8 +11,11 @@ import { access, stat } from './look.ts';
 
 /** How many paths are looked at together. */
 const TOGETHER = 16;
-/** After so long a path counts as missing (ETIMEDOUT): a dead NFS server must not hang a dry run. In milliseconds. */
-const PATIENCE_MS = 5_000;
+/**
+ * After so long a path counts as missing (ETIMEDOUT): a dead NFS server must not hang a dry run. In milliseconds. A host that
+ * is merely starved of CPU has taken more than five seconds.
+ */
+const PATIENCE_MS = 20_000;
 
 /** What each path is, by the path as typed; relative ones count from `directory`. Never throws for a path. */
 export async function pathFacts(paths: readonly string[], directory: string): Promise<Record<string, PathFacts>> {
