@@ -2,6 +2,7 @@ import { XlError } from '../base/error.ts';
 import type { HostFacts } from '../base/facts.ts';
 import { t } from '../base/text.ts';
 import { qmpSocket } from '../device/files.ts';
+import { keepDisc } from './keep.ts';
 import { deviceName, type RunningDevice, type RunningDomain } from './running.ts';
 import type { Action, Plan, QmpAction, Step, StoreOp } from './step.ts';
 
@@ -44,11 +45,12 @@ export function requireDrive({ devices, name, domid, type }: RunningDomain, word
  * QEMU 7.2 where there is none; QEMU changes a disc in one command. When the nodes cannot be written the old disc goes back.
  */
 export function planChangeDisc(
-  domain: Pick<RunningDomain, 'domid' | 'name'>,
+  domain: Pick<RunningDomain, 'domid' | 'name' | 'uuid'>,
   drive: RunningDevice,
   disc: Disc,
-  { dirs }: Pick<HostFacts, 'dirs'>,
+  facts: Pick<HostFacts, 'dirs'>,
 ): Plan {
+  const { dirs } = facts;
   const socket = qmpSocket(dirs, String(domain.domid));
   const name = deviceName(drive);
   const before = discIn(drive);
@@ -74,7 +76,16 @@ export function planChangeDisc(
   return {
     title: `${disc === null ? 'eject the disc' : 'insert a disc'} of ${domain.name ?? `domain ${domain.domid}`}`,
     bindings: {},
-    steps: [...steps, noteDisc(drive, name, disc, steps)],
+    steps: [
+      ...steps,
+      noteDisc(drive, name, disc, steps),
+      ...keepDisc(domain, facts, {
+        vdev: drive.keys.dev ?? name,
+        path: disc?.path ?? null,
+        before: before?.path ?? null,
+        needs: ['disc-nodes'],
+      }),
+    ],
   };
 }
 

@@ -56,6 +56,26 @@ export function keepDevice(
   });
 }
 
+/** Keeps what is in a CD drive: the path of an image, or null for nothing. */
+export function keepDisc(
+  owner: Owner,
+  dirs: Dirs,
+  { vdev, path, before, needs }: { vdev: string; path: string | null; before: string | null; needs: readonly string[] },
+): Step[] {
+  const put = (image: string | null): KeptChange => ({
+    change: 'put',
+    list: 'disks',
+    device: { pdev_path: image ?? '', vdev, format: image === null ? 'empty' : 'raw', removable: 1, is_cdrom: 1 },
+  });
+  return keepSteps(owner, dirs, {
+    id: 'disc-keep',
+    title: `keep the disc of ${vdev} in the configuration`,
+    needs,
+    change: put(path),
+    undo: put(before),
+  });
+}
+
 /**
  * The steps that close a device, with what is kept of it forgotten before its nodes go: from them alone a second try knows
  * that there is something to forget. libxl leaves it, and warns at every later save: "Device present in JSON but not in

@@ -4,6 +4,7 @@ import { memoryHost, type MemoryHost } from '../../lib/host/memory/host.ts';
 import { parseKept } from '../../lib/libxl-json/change.ts';
 import { diskJson } from '../../lib/libxl-json/devices.ts';
 import { planAttach } from '../../lib/plan/attach.ts';
+import { planChangeDisc } from '../../lib/plan/cdrom.ts';
 import { planDetach } from '../../lib/plan/detach.ts';
 import { planRename } from '../../lib/plan/rename.ts';
 import { parseDiskSpecs } from '../../lib/disk/parse.ts';
@@ -73,6 +74,20 @@ test.each([
   expect(memory.clock.monotonic() - began).toBeGreaterThanOrEqual(10_000);
   // What takes the keeping back needs the lock too; nothing had been kept.
   expect(memory.snapshot()).toEqual(before);
+});
+
+test('the disc in a drive is kept, and that there is none', async () => {
+  const memory = memoryHost();
+  const config = 'type = "hvm"\nname = "pc"\nmemory = 64\ndisk = [ "/images/one.iso,raw,hdc,cdrom" ]\n';
+  await runPlan(createPlan(config, { host: 'xen' }), memory.bare);
+  await memory.settled();
+  const domain = (await readRunningDomain(memory.bare.store, 1))!;
+  const drive = domain.devices.find(({ keys }) => keys.dev === 'hdc')!;
+  const { hdc, cd } = { hdc: { vdev: 'hdc' }, cd: { removable: 1, is_cdrom: 1 } };
+  await runPlan(planChangeDisc(domain, drive, { path: '/images/two.iso' }, facts), memory.ports);
+  expect((await kept(memory)).disks).toEqual([{ pdev_path: '/images/two.iso', ...hdc, format: 'raw', ...cd }]);
+  await runPlan(planChangeDisc(domain, drive, null, facts), memory.ports);
+  expect((await kept(memory)).disks).toEqual([{ pdev_path: '', ...hdc, format: 'empty', ...cd }]);
 });
 
 test('nothing is kept of a domain of which nothing is', async () => {
