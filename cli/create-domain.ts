@@ -1,5 +1,4 @@
 import { XlError } from '../lib/base/error.ts';
-import type { DomainConfig } from '../lib/config/domain.ts';
 import { pathsOf } from '../lib/resolve/paths.ts';
 import type { Resolved } from '../lib/resolve/resolved.ts';
 import { PRIMARY_CONSOLE } from '../lib/host/xen/console.ts';
@@ -9,26 +8,26 @@ import type { CommandContext } from './command.ts';
 import { talkTo } from './console.ts';
 import { hostFacts } from './facts.ts';
 import type { Host } from './host.ts';
+import { monitorHere, startMonitor, type MonitoredDomain } from './monitor.ts';
 import { withHost } from './open-host.ts';
 import { planDomain, type CreateOptions } from './plan-domain.ts';
-import { printError } from './print/error.ts';
+import { printDiagnostics, printError } from './print/error.ts';
 import { planLines, planTitle } from './print/plan-text.ts';
 import { resolvedLines } from './print/resolved.ts';
+import type { ReadConfig } from './read-config.ts';
 
 /** xl's exit status for a creation that failed, whatever the reason (ERROR_FAIL). */
 const EXIT_FAILED = 3;
-/** The exit status of what Ctrl-C has ended, as shells count it. */
-const EXIT_INTERRUPTED = 130;
 
 /** Creates a domain on the host and stays with it as long as the user wants. Gives the exit status. */
-export function createDomain(config: DomainConfig, options: CreateOptions, context: CommandContext): Promise<number> {
+export function createDomain(read: ReadConfig, options: CreateOptions, context: CommandContext): Promise<number> {
   return withHost(context, async (host) => {
-    const facts = await hostFacts(host, pathsOf(config));
-    const { domain, plan } = planDomain(config, { facts, bindings: {} }, options, context);
+    const facts = await hostFacts(host, pathsOf(read.config));
+    const { domain, plan } = planDomain(read, { facts, bindings: {} }, options, context);
     if (options.debug) printPage(domain, plan, context);
     try {
       const domid = await createOn(host, domain, plan, options, context);
-      return await stayWith(domid, host, options, context);
+      return await stayWith({ domid, uuid: domain.uuid, name: domain.name }, host, options, context);
     } catch (error) {
       const status = printError(error, context.terminal, context.global);
       return error instanceof XlError && error.exitCode !== 1 ? status : EXIT_FAILED;
@@ -57,29 +56,40 @@ async function createOn(
   return domid;
 }
 
-/** `-c` shows the console, `-F` waits for the end of the domain; otherwise there is nothing more to do. */
+/**
+ * A monitor looks after the domain from here on, unless `-e` wants none: in the background, or with `-F` this process
+ * itself. `-c` shows the console meanwhile.
+ */
 async function stayWith(
-  domid: number,
+  domain: MonitoredDomain,
   host: Host,
   options: CreateOptions,
-  { terminal, signal }: CommandContext,
+  context: CommandContext,
 ): Promise<number> {
+  const { terminal, signal } = context;
+  if (!options.foreground && !options.detach) await startMonitorOrSay(domain, host, context);
   if (options.console) {
-    await talkTo(await host.console(domid, PRIMARY_CONSOLE, signal), { terminal, escape: ']', signal });
+    await talkTo(await host.console(domain.domid, PRIMARY_CONSOLE, signal), { terminal, escape: ']', signal });
   }
-  if (options.foreground) return untilGone(host, domid, signal);
-  return 0;
+  return options.foreground ? monitorHere(domain, host, context) : 0;
 }
 
-/** Waits for the end of a domain: its home in xenstore goes with it. Ctrl-C ends the waiting, not the domain. */
-async function untilGone({ ports: { store } }: Host, domid: number, signal: AbortSignal): Promise<number> {
-  const home = `/local/domain/${domid}`;
+/** The domain runs: that nobody looks after it is no reason to fail. */
+async function startMonitorOrSay(domain: MonitoredDomain, host: Host, context: CommandContext): Promise<void> {
   try {
-    for await (const path of store.watch(home, { signal })) {
-      if (path.startsWith(home) && (await store.directory(home)) === null) return 0;
-    }
+    await startMonitor(domain, host, context);
   } catch (error) {
-    if (!signal.aborted) throw error;
+    const why = error instanceof Error ? error.message : String(error);
+    printDiagnostics(
+      [
+        {
+          severity: 'warning',
+          code: 'no-monitor',
+          message: `the domain runs, but nobody looks after it: ${why}`,
+          hint: `xl monitor ${domain.name}`,
+        },
+      ],
+      context.terminal,
+    );
   }
-  return EXIT_INTERRUPTED;
 }

@@ -2,6 +2,7 @@ import { errorFrom, XlError, type Diagnostic } from '../lib/base/error.ts';
 import { decodeDomain } from '../lib/config/decode.ts';
 import type { Decoded } from '../lib/config/domain.ts';
 import { parseConfig } from '../lib/config/parse.ts';
+import type { GivenConfig } from '../lib/monitor/given.ts';
 import { readInput, systemReason } from '../lib/host/input.ts';
 
 /** xl's exit status for a configuration file that it cannot read (ERROR_FAIL). */
@@ -18,13 +19,20 @@ export interface ConfigSource {
   readonly unsupported?: 'refuse' | 'read';
 }
 
+/** A configuration that has been read: what it says, and what it takes to read it once more. */
+export interface ReadConfig extends Decoded {
+  readonly given: GivenConfig;
+}
+
 /** Reads and decodes a configuration. Throws an XlError with all that is wrong with it, in order of position. */
-export function readConfig({ file, overrides, strict, unsupported = 'refuse' }: ConfigSource): Decoded {
-  const parsed = parseConfig(readFile(file), { source: file, overrides });
+export function readConfig({ file, overrides, strict, unsupported = 'refuse' }: ConfigSource): ReadConfig {
+  const bytes = readFile(file);
+  const parsed = parseConfig(bytes, { source: file, overrides });
   const { config, diagnostics } = decodeDomain(parsed, { source: file, unsupported });
   const all = [...parsed.warnings, ...diagnostics];
   if (strict) refuseWarnings(all);
-  return { config, diagnostics: all };
+  const text = Buffer.from(bytes).toString('latin1');
+  return { config, diagnostics: all, given: { file, text, overrides, directory: process.cwd() } };
 }
 
 function readFile(file: string): Uint8Array {

@@ -31,6 +31,16 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
     'lib/xen',
   ],
   'lib/run': ['lib/base', 'lib/libxl-json', 'lib/plan'],
+  'lib/monitor': [
+    'lib/base',
+    'lib/config',
+    'lib/disk',
+    'lib/device',
+    'lib/resolve',
+    'lib/libxl-json',
+    'lib/plan',
+    'lib/run',
+  ],
   'lib/host': [
     'lib/base',
     'grammar',

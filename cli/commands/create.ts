@@ -1,5 +1,6 @@
 import { domainJson, missingFromJson } from '../../lib/libxl-json/domain.ts';
 import { printJson } from '../../lib/libxl-json/json.ts';
+import { coresAskedFor } from '../../lib/monitor/reaction.ts';
 import { pathsOf } from '../../lib/resolve/paths.ts';
 import type { Diagnostic } from '../../lib/base/error.ts';
 import type { DomainConfig } from '../../lib/config/domain.ts';
@@ -26,8 +27,9 @@ export const run: RunOf<'create'> = async (context, { options, words }) => {
   // xl's own dry run says how it has understood the file, and looks at nothing else; tools read the domain's name there.
   const onlyRead = (global.dryRun || options.dryrun) && !asksForPlan(options);
   const unsupported = onlyRead ? 'read' : 'refuse';
-  const { config, diagnostics } = readConfig({ file, overrides, strict: options.strict, unsupported });
-  if (!options.quiet) printDiagnostics(diagnostics, terminal);
+  const read = readConfig({ file, overrides, strict: options.strict, unsupported });
+  const { config } = read;
+  if (!options.quiet) printDiagnostics([...read.diagnostics, ...coreDiagnostics(config)], terminal);
   if (onlyRead) {
     printDiagnostics(
       missingFromJson(config).map((name) => notInJson(name, config)),
@@ -40,10 +42,10 @@ export const run: RunOf<'create'> = async (context, { options, words }) => {
   if (intent.kind === 'run') {
     // Loaded here: a plan that is only shown needs neither sockets nor processes.
     const { createDomain } = await import('../create-domain.ts');
-    return createDomain(config, options, context);
+    return createDomain(read, options, context);
   }
   const facts = await factsForPlan(context, options, pathsOf(config));
-  const { domain, plan } = planDomain(config, facts, options, context);
+  const { domain, plan } = planDomain(read, facts, options, context);
   printPlan(plan, intent.format, terminal, (style) => resolvedLines(domain, style));
   return 0;
 };
@@ -54,6 +56,16 @@ const notInJson = (name: string, { places }: DomainConfig): Diagnostic => ({
   message: `\`${name}\` is not in the JSON: its words are not read apart yet`,
   where: places[name]!,
 });
+
+/** No core is written yet: who asks for one hears of it before the guest crashes. */
+function coreDiagnostics({ keys }: DomainConfig): Diagnostic[] {
+  return coresAskedFor(keys).map((ending) => ({
+    severity: 'warning',
+    code: 'no-core-dump',
+    message: `${ending}: no core is dumped, the rest is done`,
+    hint: 'preserve keeps the domain as it ended, to be looked at',
+  }));
+}
 
 /** The configuration file and the words that are added to it. */
 function sources(defconfig: string | undefined, words: readonly string[]): { file: string; overrides: string[] } {

@@ -4,6 +4,11 @@ import { carryOut } from '../carry-out.ts';
 import { requireDomid } from '../find-domain.ts';
 import { intentOf } from '../intent.ts';
 import { readRunningDomain } from '../../lib/host/inventory.ts';
+import { monitorEnded } from '../../lib/host/monitors.ts';
+import type { RunningDomain } from '../../lib/plan/running.ts';
+import type { CommandContext } from '../command.ts';
+import type { Host } from '../host.ts';
+import { printDiagnostics } from '../print/error.ts';
 import { withHost } from '../open-host.ts';
 import { printPlan } from '../print/plan.ts';
 import type { RunOf } from './index.ts';
@@ -18,9 +23,19 @@ export const run: RunOf<'destroy'> = (context, { options, words }) =>
     const plan = planDestroy(domain, host.description);
     const intent = intentOf(context, options);
     if (intent.kind === 'print') printPlan(plan, intent.format, context.terminal, () => []);
-    else await carryOut(plan, host, context, { quiet: false });
+    else {
+      await carryOut(plan, host, context, { quiet: false });
+      await seeMonitorOff(domain, host, context);
+    }
     return 0;
   });
+
+/** The monitor ends with its domain; after us nothing is left of either. */
+async function seeMonitorOff({ uuid, name }: RunningDomain, { description }: Host, { terminal }: CommandContext) {
+  if (uuid === null || (await monitorEnded(description.dirs, uuid))) return;
+  const message = `the domain is gone, but the monitor of ${name ?? uuid} has not ended`;
+  printDiagnostics([{ severity: 'warning', code: 'monitor-stays', message }], terminal);
+}
 
 function refuseDomainZero(): never {
   throw new XlError('domain-0', 'Not destroying domain 0; use -f to force.', {

@@ -403,6 +403,19 @@ export const commands = {
     minWords: 0,
     words: ['domain'],
   },
+  monitor: {
+    synopsis: '[-F] <Domain>',
+    summary: 'Look after a domain that xl-ts made and whose monitor has died',
+    description:
+      'create starts a monitor for each domain, in the background: it does what on_poweroff, on_reboot, on_crash and their ' +
+      'like say. Its log is xl-NAME.log beside those of QEMU. xl list says where a monitor is missing.',
+    options: [
+      { name: 'foreground', letter: 'F', summary: 'Be the monitor, instead of starting one in the background.' },
+    ],
+    minWords: 1,
+    words: ['domain'],
+    ours: true,
+  },
   'disk explain': {
     synopsis: '<disk-spec-component(s)>...',
     summary: 'Say what a disk specification means and which backend will serve it, and why no other',

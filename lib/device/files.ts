@@ -15,6 +15,21 @@ export const userdataLock = (dirs: HostDirs, domid: Text, uuid: string): Text =>
 export const nextConfigFile = (dirs: HostDirs, domid: Text, uuid: string): Text =>
   t`${dirs.lib}/userdata-d.${domid}.${uuid}.xl`;
 
+/**
+ * Our own: the configuration as it was given, by which our monitor makes the domain again. It is there from before the
+ * domain's first node until after its last, so it also says that a domain is ours. Among libxl's userdata, as libxl
+ * removes all of a domain's.
+ */
+export const givenFile = (dirs: HostDirs, domid: Text, uuid: string): Text =>
+  t`${dirs.lib}/userdata-d.${domid}.${uuid}.xl-ts`;
+
+/** What a domain's monitor says; stock xl's writes there, too. */
+export const monitorLog = (dirs: HostDirs, name: string): string => `${dirs.log}/xl-${name.replaceAll('/', '_')}.log`;
+
+/** Which process is the monitor of the domain with this uuid: there as long as it should have one. */
+export const monitorNoteFile = (dirs: Pick<HostDirs, 'state'>, uuid: string): string =>
+  `${dirs.state}/monitor-${uuid}.json`;
+
 /** QEMU's monitor for the toolstack. */
 export const qmpSocket = (dirs: HostDirs, domid: Text): Text => t`${dirs.run}/qmp-libxl-${domid}`;
 

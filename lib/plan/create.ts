@@ -3,7 +3,7 @@ import { builtDomainNodes, domainSkeleton, libxlPath, removeDomain } from '../de
 import { attachSteps } from './attach.ts';
 import { consoleSteps, waitForConsole } from './create-consoles.ts';
 import { deviceModelSteps } from './create-device-model.ts';
-import { userdataFile, userdataLock } from '../device/files.ts';
+import { givenFile, userdataFile, userdataLock } from '../device/files.ts';
 import { keptText } from '../libxl-json/kept.ts';
 import { USERDATA_LOCK_MS } from './keep.ts';
 import { vifSteps } from './attach-vif.ts';
@@ -13,6 +13,8 @@ import type { Plan, Step } from './step.ts';
 export interface CreateOptions {
   /** Leave the domain paused. */
   readonly paused?: boolean;
+  /** What to keep of the configuration for our own monitor and `gc`: the text of givenFile. */
+  readonly given?: string;
 }
 
 const D = hole('domid');
@@ -21,7 +23,7 @@ const D = hole('domid');
 export const MAXMEM_SLACK_KIB = 1024;
 
 /** Makes a domain, in the order in which things happen to it (libxl_create.c:initiate_domain_create and what follows). */
-export function planCreate(domain: Resolved, { paused = false }: CreateOptions = {}): Plan {
+export function planCreate(domain: Resolved, { paused = false, given }: CreateOptions = {}): Plan {
   const disks = domain.disks.map(({ vbd }) =>
     attachSteps(vbd, {
       facts: domain.facts,
@@ -35,7 +37,8 @@ export function planCreate(domain: Resolved, { paused = false }: CreateOptions =
   );
   const steps = [
     createDomain(domain),
-    writeSkeleton(domain),
+    ...(given === undefined ? [] : [keepGiven(domain, given)]),
+    writeSkeleton(domain, given === undefined ? 'create' : 'given'),
     noteDeviceModelVersion(),
     setMaxVcpus(domain),
     setMaxMemory(domain),
@@ -96,12 +99,24 @@ function createDomain({ type, uuid, name, vcpus, maxEvtchnPort, config }: Resolv
   };
 }
 
-function writeSkeleton({ uuid, name, type, driverDomain }: Resolved): Step {
+function keepGiven({ facts, uuid }: Resolved, content: string): Step {
+  const path = givenFile(facts.dirs, D, uuid);
+  return {
+    id: 'given',
+    title: 'keep the configuration as it was given',
+    why: 'the domain’s monitor makes it again from this; and the file says whose the domain is',
+    needs: ['create'],
+    action: { kind: 'file', op: 'write', path, content, mode: 0o600 },
+    undo: [{ kind: 'file', op: 'remove', path }],
+  };
+}
+
+function writeSkeleton({ uuid, name, type, driverDomain }: Resolved, after: string): Step {
   return {
     id: 'skeleton',
     title: 'write the domain into xenstore',
     why: 'its name and home; in one transaction, so that no two domains can take one name',
-    needs: ['create'],
+    needs: [after],
     action: {
       kind: 'store',
       transaction: true,

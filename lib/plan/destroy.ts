@@ -3,7 +3,7 @@ import { show, type Text } from '../base/text.ts';
 import { removeDomain } from '../device/domain.ts';
 import { removeDevice } from '../device/nodes.ts';
 import { closeSteps } from './close.ts';
-import { libxenstatSocket, nextConfigFile, qmpSocket, userdataFile, userdataLock } from '../device/files.ts';
+import { givenFile, libxenstatSocket, nextConfigFile, qmpSocket, userdataFile, userdataLock } from '../device/files.ts';
 import { deviceName, type RunningDevice, type RunningDomain } from './running.ts';
 import { USERDATA_LOCK_MS } from './keep.ts';
 import type { ActionLock, Plan, Step } from './step.ts';
@@ -13,6 +13,25 @@ export function planDestroy(domain: RunningDomain, facts: Pick<HostFacts, 'host'
   const pause = pauseDomain(domain);
   const model = domain.hasDeviceModel ? [killDeviceModel(domain)] : [];
   const stopped = [pause, ...model].map((step) => step.id);
+  return {
+    title: `destroy ${domain.name ?? `domain ${domain.domid}`}`,
+    bindings: {},
+    steps: [
+      pause,
+      ...model,
+      ...clearingSteps(domain, facts, stopped),
+      destroyDomain(domain),
+      ...removeGiven(domain, facts),
+    ],
+  };
+}
+
+/** The steps that take away a domain's devices, files and nodes, once it runs no more; the last is `nodes`. */
+export function clearingSteps(
+  domain: RunningDomain,
+  facts: Pick<HostFacts, 'host' | 'dirs'>,
+  stopped: readonly string[],
+): Step[] {
   const devices = domain.devices.map((device) =>
     device.kind === 'console'
       ? [removeConsole(device, stopped)]
@@ -20,18 +39,7 @@ export function planDestroy(domain: RunningDomain, facts: Pick<HostFacts, 'host'
   );
   const gone = [...stopped, ...devices.map((steps) => steps.at(-1)!.id)];
   const files = removeFiles(domain, facts, gone);
-  return {
-    title: `destroy ${domain.name ?? `domain ${domain.domid}`}`,
-    bindings: {},
-    steps: [
-      pause,
-      ...model,
-      ...devices.flat(),
-      ...files,
-      removeNodes(domain, [...gone, ...files.map(({ id }) => id)]),
-      destroyDomain(domain),
-    ],
-  };
+  return [...devices.flat(), ...files, removeNodes(domain, [...gone, ...files.map(({ id }) => id)])];
 }
 
 function pauseDomain({ domid }: RunningDomain): Step {
@@ -118,6 +126,22 @@ function removeFiles(
 function keptFiles(dirs: HostDirs, domid: string, uuid: string): { path: Text; lock: ActionLock }[] {
   const lock = { path: userdataLock(dirs, domid, uuid), timeoutMs: USERDATA_LOCK_MS };
   return [userdataFile(dirs, domid, uuid), nextConfigFile(dirs, domid, uuid)].map((path) => ({ path, lock }));
+}
+
+/** Last: until then it says whose the rest is, should nobody come this far. */
+function removeGiven({ domid, uuid }: RunningDomain, { dirs }: Pick<HostFacts, 'dirs'>): Step[] {
+  if (uuid === null) return [];
+  const path = givenFile(dirs, String(domid), uuid);
+  return [
+    {
+      id: 'given',
+      title: `remove ${show(path)}`,
+      why: 'nobody makes the domain again',
+      needs: ['destroy'],
+      action: { kind: 'file', op: 'remove', path },
+      undo: [],
+    },
+  ];
 }
 
 function destroyDomain({ domid }: RunningDomain): Step {

@@ -25,6 +25,8 @@ export type Hypercall =
       readonly purpose: 'xenstore' | 'console';
     }
   | BuildDomain
+  /** Gives a domain another uuid. */
+  | { readonly op: 'setdomainhandle'; readonly domid: Text; readonly uuid: string }
   | { readonly op: 'pausedomain'; readonly domid: Text }
   | { readonly op: 'unpausedomain'; readonly domid: Text }
   /** Null leaves a mask as it is; `force` is for a vcpu whose mask Xen itself has narrowed. */

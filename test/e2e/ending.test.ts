@@ -36,7 +36,7 @@ describe.runIf(ready)('on the embedded host', () => {
       await session.ok('list');
       const before = await session.nodes();
       await session.ok('create', '-q', await example('pvh'));
-      await session.ok('create', '-q', await example('pvh', 'second'));
+      await session.ok('create', '-q', await example('pvh', 'second'), 'on_reboot="destroy"');
       await session.console('hello').heard('guest: ready');
       const domid = (await session.ok('domid', 'hello')).trim();
       const { status, stderr } = await session.xl('shutdown', '-w', 'hello');

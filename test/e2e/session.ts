@@ -81,7 +81,7 @@ export class Session {
   /** Every file below the state directory, relative to it, save for those that outlive domains: logs and the host's memory. */
   async files(): Promise<string[]> {
     const entries = await readdir(this.stateDirectory, { recursive: true });
-    return entries.filter((name) => !name.endsWith('.log') && !HOST_MEMORY.has(name)).sort();
+    return entries.filter((name) => !/\.log(\.\d+)?$/.test(name) && !HOST_MEMORY.has(name)).sort();
   }
 
   /** Pids of the QEMU processes that name this session's directory. */

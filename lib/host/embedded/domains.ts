@@ -9,7 +9,7 @@ export type ShutdownReason = keyof typeof SHUTDOWN_REASONS;
 /** What the embedded host, in the hypervisor's place, knows of a domain. */
 export interface Domain {
   readonly domid: number;
-  readonly uuid: string;
+  uuid: string;
   readonly name: string;
   readonly type: DomainType;
   readonly createdAt: number;

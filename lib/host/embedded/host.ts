@@ -6,6 +6,7 @@ import { runPlan } from '../../run/executor.ts';
 import type { ExitStatus, Ports, Store } from '../../run/ports.ts';
 import type { StoreServerCore } from '../../xenstore/store/core.ts';
 import { readRunningDomain } from '../inventory.ts';
+import { readMonitor } from '../monitors.ts';
 import { realClock } from '../real/clock.ts';
 import { realFiles } from '../real/files.ts';
 import { realProcesses } from '../real/processes.ts';
@@ -206,17 +207,19 @@ export class EmbeddedHost {
     });
   }
 
-  /** A guest that has ended by itself, or by accident, is cleared away as its own toolstack would have done. */
+  /** A guest that has ended by itself, or by accident, and has no monitor is cleared away as its monitor would have done. */
   async #machineEnded({ domid }: Machine, end: MachineEnd): Promise<void> {
     const { domains, core, log } = this.#options;
     await this.#driver.machineChanged(domid);
     const domain: Domain | undefined = domains.get(domid);
-    if (domain === undefined) return;
+    // Somebody destroys it: that is no end of the guest's.
+    if (domain === undefined || end.asked) return;
+    log(`domain ${domid} (${domain.name}) has ended: ${end.reason}, ${describeStatus(end.status)}`);
+    const monitor = await readMonitor(embeddedDirs(this.#options.dir), domain.uuid);
     domain.shutdown = end.reason;
     core.domainShutdown(domid);
-    if (end.asked) return;
-    log(`domain ${domid} (${domain.name}) has ended: ${end.reason}, ${describeStatus(end.status)}`);
-    await this.#clearAway(domid);
+    // What becomes of it is then its monitor's affair.
+    if (monitor?.alive !== true) await this.#clearAway(domid);
   }
 
   /** Where the way of plans fails, the domain and its machine go all the same. */

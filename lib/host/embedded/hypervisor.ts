@@ -79,6 +79,9 @@ export async function performHypercall(
       domain.built = true;
       return { 'store-gfn': String(STORE_GFN), 'console-gfn': String(CONSOLE_GFN) };
     }
+    case 'setdomainhandle':
+      domainOf(call, domains).uuid = text(call, 'uuid');
+      return {};
     case 'pausedomain': {
       const domain = domainOf(call, domains);
       await effects.pause(domain);
@@ -111,6 +114,7 @@ const OPERATIONS = [
   'max_mem',
   'evtchn_alloc_unbound',
   'build',
+  'setdomainhandle',
   'pausedomain',
   'unpausedomain',
 ] as const satisfies Hypercall['op'][];

@@ -8,7 +8,7 @@ import type { FilledHypercall, Hypervisor } from '../../run/ports.ts';
 export interface MemoryDomain {
   readonly domid: number;
   readonly type: 'pv' | 'pvh' | 'hvm';
-  readonly uuid: string;
+  uuid: string;
   paused: boolean;
   /** SHUTDOWN_* of sched.h; null while it is up. */
   shutdown: number | null;
@@ -70,6 +70,9 @@ export class MemoryHypervisor implements Hypervisor {
       case 'build':
         this.domain(call.domid).built = true;
         return { 'store-gfn': '1044476', 'console-gfn': '1044479' };
+      case 'setdomainhandle':
+        this.domain(call.domid).uuid = call.uuid;
+        return {};
       case 'pausedomain':
         this.domain(call.domid).paused = true;
         return {};

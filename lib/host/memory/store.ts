@@ -47,6 +47,11 @@ export class MemoryStore {
     if (this.introduced.delete(domid)) this.notify('@releaseDomain');
   }
 
+  /** Tells those who watch for it that some guest has ended. */
+  guestEnded(): void {
+    this.notify('@releaseDomain');
+  }
+
   /** Paths of all nodes, in order. */
   paths(): string[] {
     return [...this.nodes.keys()].sort();

@@ -79,6 +79,10 @@ export const pauseDomain = (xen: Xen, domid: number): void => void domctl(xen, '
 /** XEN_DOMCTL_unpausedomain. EINVAL where it is not paused. */
 export const unpauseDomain = (xen: Xen, domid: number): void => void domctl(xen, 'unpausedomain', domid, {});
 
+/** XEN_DOMCTL_setdomainhandle: gives the domain another uuid. */
+export const setHandle = (xen: Xen, domid: number, uuid: string): void =>
+  void domctl(xen, 'setdomainhandle', domid, { handle: handleOf(uuid) });
+
 /** XEN_DOMCTL_resumedomain: wakes a domain that has suspended. */
 export const resumeDomain = (xen: Xen, domid: number): void => void domctl(xen, 'resumedomain', domid, {});
 

@@ -48,6 +48,9 @@ async function perform(
       return { port: String(hypercalls.allocUnbound(xen, domidOf(call), call.remoteDomid)) };
     case 'build':
       return buildDomain(call, xen, signal);
+    case 'setdomainhandle':
+      hypercalls.setHandle(xen, domidOf(call), call.uuid);
+      return {};
     case 'pausedomain':
       hypercalls.pauseDomain(xen, domidOf(call));
       return {};

@@ -46,6 +46,8 @@ export const DOMINF = {
 
 export const archDomainconfig = struct('struct xen_arch_domainconfig', { emulation_flags: 'u32', misc_flags: 'u32' });
 
+export const setdomainhandle = struct('struct xen_domctl_setdomainhandle', { handle: domainHandle });
+
 export const createdomain = struct('struct xen_domctl_createdomain', {
   ssidref: 'u32',
   handle: domainHandle,

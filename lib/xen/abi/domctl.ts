@@ -27,6 +27,7 @@ export const DOMCTLS = {
   setvcpuaffinity: op(9, structs.vcpuaffinity),
   max_mem: op(11, structs.maxMem),
   setvcpucontext: op(12, structs.vcpucontext),
+  setdomainhandle: op(13, structs.setdomainhandle),
   getvcpuinfo: op(14, structs.getvcpuinfo),
   max_vcpus: op(15, structs.maxVcpus),
   scheduler_op: op(16, structs.schedulerOp),
