@@ -5,9 +5,16 @@ import type { CommandContext } from './command.ts';
 import { chooseHost, type Host } from './host.ts';
 import { printDiagnostics } from './print/error.ts';
 
-/** Opens the host, does something on it, and lets go of it again, whatever happens. */
-export async function withHost<T>(context: CommandContext, body: (host: Host) => Promise<T>): Promise<T> {
-  const host = await openHost(context);
+/**
+ * Opens the host, does something on it, and lets go of it again, whatever happens. What earlier commands that were killed
+ * have left half done is taken back first, unless the caller only wants to look.
+ */
+export async function withHost<T>(
+  context: CommandContext,
+  body: (host: Host) => Promise<T>,
+  { recover = true }: { readonly recover?: boolean } = {},
+): Promise<T> {
+  const host = recover ? await openHost(context) : await openKind(context);
   try {
     return await body(host);
   } finally {
@@ -15,7 +22,7 @@ export async function withHost<T>(context: CommandContext, body: (host: Host) =>
   }
 }
 
-/** The host to act on. What earlier commands that were killed have left half done is taken back first. */
+/** The host to act on, with nothing half done on it. */
 async function openHost(context: CommandContext): Promise<Host> {
   const host = await openKind(context);
   try {

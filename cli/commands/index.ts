@@ -403,6 +403,18 @@ export const commands = {
     minWords: 0,
     words: ['domain'],
   },
+  gc: {
+    synopsis: '[-n]',
+    summary: 'Take away what dead domains of xl-ts have left behind',
+    description:
+      'Domains that nobody can use, nodes, device models, loop devices behind them, and files: what is ours and dead, with the ' +
+      'reason for both. What stock xl has made is left alone. A killed command is taken back by the next one in any case.',
+    options: [{ name: 'dryrun', aliases: ['dry-run'], letter: 'n', summary: 'Say what is left, and change nothing.' }],
+    minWords: 0,
+    words: [],
+    dryRun: true,
+    ours: true,
+  },
   monitor: {
     synopsis: '[-F] <Domain>',
     summary: 'Look after a domain that xl-ts made and whose monitor has died',

@@ -12,6 +12,7 @@ export const implementations: { readonly [Name in CommandName]: () => Promise<{ 
   console: () => import('./console.ts'),
   domid: () => import('./domid.ts'),
   domname: () => import('./domname.ts'),
+  gc: () => import('./gc.ts'),
   monitor: () => import('./monitor.ts'),
   rename: () => import('./rename.ts'),
   'mem-max': () => import('./mem-max.ts'),

@@ -46,6 +46,12 @@ export async function recoverJournals(
   }
 }
 
+/** Titles of the runs that `recoverJournals` would take back. */
+export async function killedRuns(directory: string, ports: Ports, options: RecoverOptions): Promise<string[]> {
+  const texts = (await abandoned(directory, ports, options)).map((name) => ports.files.read(`${directory}/${name}`));
+  return (await Promise.all(texts)).flatMap((text) => readJournal(text ?? '')?.title ?? []);
+}
+
 /** Names of the journals whose owner is gone, oldest first as far as names tell. */
 async function abandoned(directory: string, { files }: Ports, { isAlive }: RecoverOptions): Promise<string[]> {
   const names = await files.list(directory);

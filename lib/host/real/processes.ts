@@ -66,6 +66,17 @@ async function deviceModelsOf(domid: number): Promise<number[]> {
   return pids.filter((_, index) => ours[index]);
 }
 
+/** Every device model of a Xen domain that we have started, by its domain. */
+export async function markedDeviceModels(): Promise<{ pid: number; domid: number }[]> {
+  const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name)).map(Number);
+  const found = await mapLimited(pids, TOGETHER, async (pid) => {
+    const mark = (await strings(`/proc/${pid}/environ`)).find((word) => word.startsWith(`${DOMID_VARIABLE}=`));
+    const domid = Number(mark?.slice(DOMID_VARIABLE.length + 1));
+    return mark !== undefined && (await isDeviceModelOf(pid, domid)) ? [{ pid, domid }] : [];
+  });
+  return found.flat();
+}
+
 interface OneKill {
   readonly pid: number;
   readonly domid: number;
