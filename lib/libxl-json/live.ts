@@ -31,16 +31,29 @@ export function liveConfig(kept: JsonObject, live: LiveDomain): JsonObject {
 
 function liveBuild(build: JsonObject, kept: JsonObject, { memory, onlineVcpus, scheduling }: LiveDomain): JsonObject {
   const video = typeof build.video_memkb === 'number' ? build.video_memkb : 0;
-  return {
-    ...build,
+  const fields = Object.entries(build);
+  return sparse({
+    ...Object.fromEntries(fields.filter(([name]) => BEFORE_MEMORY.includes(name))),
     ...(onlineVcpus === null || build.avail_vcpus === undefined ? {} : { avail_vcpus: onlineVcpus }),
-    ...(memory === null || build.max_memkb === undefined ? {} : { max_memkb: memory.maxKiB }),
-    ...(memory === null || build.target_memkb === undefined
-      ? {}
-      : { target_memkb: memory.targetKiB + video + fudge(build, kept) }),
+    max_memkb: memory?.maxKiB ?? build.max_memkb,
+    target_memkb: memory === null ? build.target_memkb : memory.targetKiB + video + fudge(build, kept),
+    ...Object.fromEntries(fields.filter(([name]) => !BEFORE_MEMORY.includes(name) && !MEMORY.includes(name))),
     ...(scheduling === null ? {} : { sched_params: scheduling }),
-  };
+  });
 }
+
+/** The sizes, which libxl says also of a domain whose configuration did not; and what comes before them in its order. */
+const MEMORY = ['max_memkb', 'target_memkb'];
+const BEFORE_MEMORY = [
+  'max_vcpus',
+  'avail_vcpus',
+  'cpumap',
+  'nodemap',
+  'vcpu_hard_affinity',
+  'vcpu_soft_affinity',
+  'numa_placement',
+  'tsc_mode',
+];
 
 /** What the balloon of an HVM guest stops early by that was started with less memory than it sees. */
 function fudge({ max_memkb: max, target_memkb: target }: JsonObject, { c_info: info }: JsonObject): number {

@@ -51,6 +51,6 @@ test('what is not known stays as it is kept, and a list without devices goes', (
   expect(liveConfig(kept, nothing)).toEqual(Object.fromEntries(withoutDevices));
   expect(liveConfig({ c_info: {}, b_info: {} }, live)).toEqual({
     c_info: { name: 'mail' },
-    b_info: { sched_params: live.scheduling },
+    b_info: { max_memkb: 131_072, target_memkb: 40_000, sched_params: live.scheduling },
   });
 });
