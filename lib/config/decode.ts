@@ -14,6 +14,7 @@ import {
   sizes,
 } from './passes/conflicts.ts';
 import { domainName, domainUuid } from './passes/identity.ts';
+import { spice, usbControllers } from './passes/peripherals.ts';
 import { agedKeys, foreignKeys, unknownKeys, unsupportedKeys } from './passes/known.ts';
 import { knownKeys, valuePlace, type Finding, type Pass } from './reading.ts';
 import { COMMAND_LINE } from './source.ts';
@@ -48,6 +49,8 @@ const passes: readonly Pass[] = [
   machineBoot,
   graphics,
   screens,
+  spice,
+  usbControllers,
   unknownKeys,
   agedKeys,
   foreignKeys,

@@ -14,6 +14,7 @@ import { driveArgs, needsScsi } from './drive.ts';
 import { machineProblems } from './limits.ts';
 import { optionString, type OptionPair } from './option-string.ts';
 import * as peripherals from './peripherals.ts';
+import { spiceArgs } from './spice.ts';
 import { qemuDialect, type QemuDialect } from './version.ts';
 
 /** A QEMU process as it is started. */
@@ -66,6 +67,7 @@ function hvmArgv(model: HvmDeviceModel, dialect: QemuDialect): Text[] {
     ...(needsScsi(model.disks) ? ['-device', 'lsi53c895a'] : []),
     ...model.serial.flatMap(peripherals.serialArgs),
     ...(model.display.nographic && isWindowless(model.display) ? ['-nographic'] : []),
+    ...spiceArgs(model.spice),
     ...videoCardArgs(model),
     ...['-boot', optionString(null, [['order', model.boot]])],
     ...peripherals.usbArgs(model.usb),

@@ -52,6 +52,8 @@ export interface HvmDeviceModel extends CommonDeviceModel {
   /** Boot devices in order, of `a` floppy, `c` disk, `d` cdrom, `n` network. */
   readonly boot: string;
   readonly vga: 'stdvga' | 'cirrus' | 'qxl' | 'none';
+  /** null for none. */
+  readonly spice: Spice | null;
   /** One emulated serial port each, in order. */
   readonly serial: readonly Serial[];
   readonly usb: Usb;
@@ -148,8 +150,27 @@ export type Usb =
   | { readonly kind: 'none' }
   /** `usb=1`, `usbdevice=`: QEMU's default controller, and devices in its words (`tablet`). */
   | { readonly kind: 'legacy'; readonly devices: readonly string[] }
-  /** `usbversion=`: UHCI, EHCI or XHCI. */
-  | { readonly kind: 'controller'; readonly version: 1 | 2 | 3 };
+  /** `usbversion=`: UHCI, EHCI or XHCI; and how many devices a SPICE client may plug in, 0 to 4. */
+  | { readonly kind: 'controller'; readonly version: 1 | 2 | 3; readonly redirections: number };
+
+/** The screen over SPICE. A port of 0 is none. */
+export interface Spice {
+  readonly port: number;
+  readonly tlsPort: number;
+  /** The address to listen on; null for every one. */
+  readonly host: string | null;
+  /** null lets everybody in. It stands on the command line, for every user of the host to read. */
+  readonly password: string | null;
+  /** The agent in the guest moves the pointer. */
+  readonly agentMouse: boolean;
+  /** The guest has a channel for the agent. */
+  readonly agent: boolean;
+  readonly clipboardSharing: boolean;
+  /** In QEMU's words: `auto_glz`, `off` …; null for its own choice. */
+  readonly imageCompression: string | null;
+  /** `filter`, `all`, `off`; null for its own choice. */
+  readonly streamingVideo: string | null;
+}
 
 export interface EmulatedNic {
   readonly devid: number;

@@ -50,11 +50,20 @@ export function usbArgs(usb: Usb): Text[] {
     case 'legacy':
       return ['-usb', ...usb.devices.flatMap((device) => ['-usbdevice', device])];
     case 'controller':
-      return usbControllers[usb.version].flatMap((controller) => ['-device', controller]);
+      return [
+        ...usbControllers[usb.version].flatMap((controller) => ['-device', controller]),
+        ...Array.from({ length: usb.redirections }, (_, index) => redirectionArgs(`usbrc${index + 1}`)).flat(),
+      ];
     default:
       return unreachable(usb);
   }
 }
+
+/** A socket of the controller that a SPICE client may plug a device of its own into. */
+const redirectionArgs = (id: string): Text[] => [
+  ...['-chardev', `spicevmc,name=usbredir,id=${id}`],
+  ...['-device', `usb-redir,chardev=${id},id=${id}`],
+];
 
 const usbControllers = {
   1: ['piix3-usb-uhci,id=usb'],

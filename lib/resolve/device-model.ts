@@ -16,7 +16,6 @@ import type {
   HvmDeviceModel,
   MachineDisk,
   Serial,
-  Usb,
   Vnc,
   XenTarget,
 } from '../qemu/device-model.ts';
@@ -27,6 +26,7 @@ import { place, type Found } from './found.ts';
 import type { Resolved, ResolvedDeviceModel, ResolvedDisk } from './resolved.ts';
 import { VNC_LISTEN } from './screens.ts';
 import { resolveVcpus, videoCard } from './size.ts';
+import { spice, usb } from './peripherals.ts';
 
 const D = hole('domid');
 
@@ -136,6 +136,7 @@ function hvmMachine(config: DomainConfig, facts: HostFacts, { disks, memory, boo
     directBoot: boot.kernel === null ? null : { kernel: boot.kernel, ramdisk: boot.ramdisk, cmdline: boot.cmdline },
     boot: keys.boot ?? 'cda',
     vga: videoCard(config),
+    spice: spice(config),
     serial: serialPorts(config, facts),
     usb: usb(config),
     soundhw: keys.soundhw,
@@ -156,6 +157,7 @@ function kernelMachine(facts: HostFacts, { boot }: Devices): MachineOptions {
     directBoot: boot.kernel === null ? null : { kernel: boot.kernel, ramdisk: boot.ramdisk, cmdline: boot.cmdline },
     boot: 'c',
     vga: 'none',
+    spice: null,
     serial: [],
     usb: { kind: 'none' },
     soundhw: null,
@@ -193,11 +195,6 @@ function serialPorts({ keys }: DomainConfig, { host, dirs }: HostFacts): Serial[
   );
 }
 
-function usb({ keys }: DomainConfig): Usb {
-  const devices = keys.usbdevice ?? [];
-  return keys.usb === true || devices.length > 0 ? { kind: 'legacy', devices } : { kind: 'none' };
-}
-
 function hvmDisplay({ keys }: DomainConfig): Display {
   const vnc: Vnc | null =
     keys.vnc === false
@@ -210,7 +207,7 @@ function hvmDisplay({ keys }: DomainConfig): Display {
         };
   return {
     vnc,
-    sdl: keys.sdl === true ? { display: null, xauthority: null } : null,
+    sdl: keys.sdl === true ? { display: keys.display, xauthority: keys.xauthority } : null,
     nographic: keys.nographic ?? false,
   };
 }

@@ -188,6 +188,9 @@ describe('what no guest can be is an error', () => {
     ['name = "a\\nb"\nkernel = "/k"', 'name-bad 1:8'],
     [`name = "${'ü'.repeat(101)}"\nkernel = "/k"`, 'name-bad 1:8'],
     ['name = [ "x" ]\nkernel = "/k"', 'key-type 1:8'],
+    [`${HVM}spice = 1\nspicedisable_ticketing = 1`, 'spice-port 3:9'],
+    [`${HVM}spice = 1\nspiceport = 6000`, 'spice-password 3:9'],
+    [`${HVM}usb = 1\nusbversion = 3`, 'usb-contradiction 4:14'],
     [`${PV}vif = [ "forwarddev=eth0" ]`, 'vif-not-yet 3:10'],
     [`${PV}vfb = [ "vnc=yes" ]`, 'vfb-number 3:10'],
   ])('%.60j', (text, found) => {

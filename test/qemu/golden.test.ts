@@ -3,12 +3,24 @@ import { describe, expect, test } from 'vitest';
 import { fill } from '../../lib/base/text.ts';
 import { mib, mibToKib } from '../../lib/base/units.ts';
 import { deviceModelArgv, qemuArgv } from '../../lib/qemu/argv.ts';
-import type { DeviceModel } from '../../lib/qemu/device-model.ts';
+import type { DeviceModel, Spice } from '../../lib/qemu/device-model.ts';
 import { optionLines } from './option-lines.ts';
 import { cdrom, defaultVnc, disk, hvm, noDisplay, xenpv, xenTarget } from './models.ts';
 
 const golden = new URL('../golden/qemu/', import.meta.url);
 const bindings = { domid: '1' };
+
+const openSpice: Spice = {
+  port: 6000,
+  tlsPort: 0,
+  host: null,
+  password: null,
+  agentMouse: true,
+  agent: false,
+  clipboardSharing: false,
+  imageCompression: null,
+  streamingVideo: null,
+};
 
 /** What each recorded configuration comes to. */
 const models: Record<string, DeviceModel> = {
@@ -78,9 +90,49 @@ const models: Record<string, DeviceModel> = {
   'cirrus-videoram': hvm({ name: 'cirrus', videoMemory: mibToKib(mib(16)) }),
   'usb-tablet': hvm({ name: 'usb', usb: { kind: 'legacy', devices: ['tablet', 'keyboard'] } }),
   'usb-alone': hvm({ name: 'usb', usb: { kind: 'legacy', devices: [] } }),
-  'usb-version-1': hvm({ name: 'usb1', usb: { kind: 'controller', version: 1 } }),
-  'usb-version-2': hvm({ name: 'usb2', usb: { kind: 'controller', version: 2 } }),
-  'usb-version-3': hvm({ name: 'usb3', usb: { kind: 'controller', version: 3 } }),
+  'usb-version-1': hvm({ name: 'usb1', usb: { kind: 'controller', version: 1, redirections: 0 } }),
+  'usb-version-2': hvm({ name: 'usb2', usb: { kind: 'controller', version: 2, redirections: 0 } }),
+  'usb-version-3': hvm({ name: 'usb3', usb: { kind: 'controller', version: 3, redirections: 0 } }),
+  'sdl-display': hvm({
+    name: 'window',
+    maxMemory: mibToKib(mib(256)),
+    display: { ...noDisplay, sdl: { display: ':3', xauthority: '/root/.Xauthority' } },
+  }),
+  spice: hvm({
+    name: 'spice',
+    maxMemory: mibToKib(mib(256)),
+    display: noDisplay,
+    vga: 'qxl',
+    videoMemory: mibToKib(mib(128)),
+    spice: openSpice,
+  }),
+  'spice-guarded': hvm({
+    name: 'guarded',
+    maxMemory: mibToKib(mib(256)),
+    spice: {
+      port: 6000,
+      tlsPort: 6001,
+      host: '192.0.2.1',
+      password: 'sesame',
+      agentMouse: false,
+      agent: true,
+      clipboardSharing: true,
+      imageCompression: 'lz',
+      streamingVideo: 'filter',
+    },
+  }),
+  'spice-usb': hvm({
+    name: 'plug',
+    maxMemory: mibToKib(mib(256)),
+    spice: openSpice,
+    usb: { kind: 'controller', version: 2, redirections: 2 },
+  }),
+  'spice-usb-version': hvm({
+    name: 'plug',
+    maxMemory: mibToKib(mib(256)),
+    spice: { ...openSpice, port: 0, tlsPort: 6001 },
+    usb: { kind: 'controller', version: 3, redirections: 4 },
+  }),
   sound: hvm({ name: 'loud', soundhw: 'hda' }),
   'sound-ac97': hvm({ name: 'loud', soundhw: 'ac97' }),
   nics: hvm({

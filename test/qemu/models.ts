@@ -48,6 +48,7 @@ export function hvm(changes: Partial<HvmDeviceModel> = {}): HvmDeviceModel {
     directBoot: null,
     boot: 'cda',
     vga: 'cirrus',
+    spice: null,
     serial: [],
     usb: { kind: 'none' },
     soundhw: null,

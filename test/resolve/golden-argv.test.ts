@@ -15,9 +15,6 @@ const golden = new URL('../golden/qemu/', import.meta.url);
 const NOT_YET: Readonly<Record<string, string>> = {
   'memory-hole': 'mmio_hole',
   unprivileged: 'device_model_user',
-  'usb-version-1': 'usbversion',
-  'usb-version-2': 'usbversion',
-  'usb-version-3': 'usbversion',
 };
 
 const cases = readdirSync(golden, { withFileTypes: true })

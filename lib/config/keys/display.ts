@@ -112,8 +112,7 @@ export const displayKeys = [
     type: 'integer',
     range: [1, 3],
     guests: hvmOnly,
-    support: 'not-yet',
-    doc: 'The version of the emulated USB controller.',
+    doc: 'The emulated USB controller: `1` UHCI, `2` EHCI, `3` XHCI. It goes without `usb` and `usbdevice`.',
   },
   {
     name: 'usbdevice',
@@ -127,15 +126,13 @@ export const displayKeys = [
     type: 'boolean',
     default: false,
     guests: everyGuest,
-    support: 'not-yet',
-    doc: 'The SDL window uses OpenGL.',
+    doc: 'The SDL window uses OpenGL: it is told to the frontend of a PV guest, QEMU decides for itself.',
   },
-  { name: 'display', type: 'string', guests: everyGuest, support: 'not-yet', doc: 'The X display for `sdl`.' },
+  { name: 'display', type: 'string', guests: everyGuest, doc: 'The X display for `sdl`.' },
   {
     name: 'xauthority',
     type: 'string',
     guests: everyGuest,
-    support: 'not-yet',
     doc: 'The X authority file for `sdl`.',
   },
   {
@@ -150,7 +147,6 @@ export const displayKeys = [
     type: 'boolean',
     default: false,
     guests: hvmOnly,
-    support: 'not-yet',
     doc: 'Shows the screen over SPICE.',
   },
   {
@@ -158,7 +154,6 @@ export const displayKeys = [
     type: 'string',
     otherwise: 'every address',
     guests: hvmOnly,
-    support: 'not-yet',
     doc: 'The address on which SPICE listens.',
   },
   {
@@ -167,7 +162,6 @@ export const displayKeys = [
     unit: 'port',
     range: [0, 65_535],
     guests: hvmOnly,
-    support: 'not-yet',
     doc: 'The port on which SPICE listens.',
   },
   {
@@ -176,7 +170,6 @@ export const displayKeys = [
     unit: 'port',
     range: [0, 65_535],
     guests: hvmOnly,
-    support: 'not-yet',
     doc: 'The port for SPICE with TLS.',
   },
   {
@@ -184,16 +177,19 @@ export const displayKeys = [
     type: 'boolean',
     default: false,
     guests: hvmOnly,
-    support: 'not-yet',
     doc: 'SPICE asks for no password.',
   },
-  { name: 'spicepasswd', type: 'string', guests: hvmOnly, support: 'not-yet', doc: 'The SPICE password.' },
+  {
+    name: 'spicepasswd',
+    type: 'string',
+    guests: hvmOnly,
+    doc: 'The SPICE password. It stands on the command line of QEMU, where every user of the host can read it.',
+  },
   {
     name: 'spiceagent_mouse',
     type: 'boolean',
     default: true,
     guests: hvmOnly,
-    support: 'not-yet',
     doc: 'The SPICE agent moves the pointer.',
   },
   {
@@ -201,7 +197,6 @@ export const displayKeys = [
     type: 'boolean',
     default: false,
     guests: hvmOnly,
-    support: 'not-yet',
     doc: 'The guest has a channel for the SPICE agent.',
   },
   {
@@ -209,7 +204,6 @@ export const displayKeys = [
     type: 'boolean',
     default: false,
     guests: hvmOnly,
-    support: 'not-yet',
     doc: 'Host and guest share a clipboard.',
   },
   {
@@ -217,21 +211,18 @@ export const displayKeys = [
     type: 'integer',
     range: [0, 4],
     guests: hvmOnly,
-    support: 'not-yet',
-    doc: 'USB devices that a SPICE client may pass on.',
+    doc: 'USB devices that a SPICE client may pass on; the controller is of version 2 unless `usbversion` says otherwise.',
   },
   {
     name: 'spice_image_compression',
     type: 'string',
     guests: hvmOnly,
-    support: 'not-yet',
-    doc: 'How SPICE compresses images.',
+    doc: 'How SPICE compresses images: `auto_glz`, `auto_lz`, `quic`, `glz`, `lz`, `off`.',
   },
   {
     name: 'spice_streaming_video',
     type: 'string',
     guests: hvmOnly,
-    support: 'not-yet',
-    doc: 'What SPICE takes for video.',
+    doc: 'What SPICE takes for video: `filter`, `all`, `off`.',
   },
 ] as const satisfies readonly KeyRow[];

@@ -87,7 +87,18 @@ export const commandLine: Pass = ({ keys, parsed }) => {
   return [{ severity: 'warning', code: 'cmdline-wins', message, ...valuePlace(parsed, 'cmdline'), xl }];
 };
 
-const SCREEN = ['vnc', 'vnclisten', 'vncdisplay', 'vncunused', 'vncpasswd', 'sdl', 'keymap'] as const;
+const SCREEN = [
+  'vnc',
+  'vnclisten',
+  'vncdisplay',
+  'vncunused',
+  'vncpasswd',
+  'sdl',
+  'opengl',
+  'display',
+  'xauthority',
+  'keymap',
+] as const;
 
 /** Screen keys where there is no screen that they could be about (xl writes them into a field of another guest's). */
 export const screens: Pass = ({ type, keys, parsed }) => {

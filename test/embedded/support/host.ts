@@ -219,6 +219,7 @@ function machineOptions({ name, type, cmdline, emulated = [], extraArgs = [] }: 
     directBoot: { kernel: guest.kernel, ramdisk: guest.ramdisk, cmdline },
     boot: 'c',
     vga: 'none',
+    spice: null,
     serial: type === 'hvm' ? [{ kind: 'socket', path: console }] : [],
     usb: { kind: 'none' },
     soundhw: null,
