@@ -13,7 +13,9 @@ import { resolve } from '../resolve/resolve.ts';
 import type { Choices } from '../resolve/resolved.ts';
 import type { RunResult } from '../run/executor.ts';
 import type { Ports } from '../run/ports.ts';
+import { OVER } from '../run/bounds.ts';
 import { currentConfig } from './current.ts';
+import { hearEjects } from './eject.ts';
 import { decodeGiven, givenText, readGiven, type Given } from './given.ts';
 import { responseTo } from './reaction.ts';
 import { readSizes } from './sizes.ts';
@@ -52,18 +54,31 @@ export async function watchOver(first: Watched, world: MonitorWorld, signal: Abo
     const called = name ?? domain.uuid;
     world.log(`Waiting for domain ${called} (domid ${domain.domid}) to die [pid ${world.pid}]`);
     const { domid } = domain;
-    const end = await watchEnd(domain, world.ports, {
-      signal,
-      suspended: () => {
-        world.log('Domain has suspended.');
-        world.log(`Continue waiting for domain ${domid}`);
-      },
-    });
+    const end = await accompany(domain, world, signal);
     if (end === null) {
       world.log('xenstored has gone. Exiting now');
       return;
     }
     domain = await respond(domain, end, bornAt, world, signal);
+  }
+}
+
+/** Is there for a domain until its end. */
+async function accompany(domain: Watched, world: MonitorWorld, signal: AbortSignal): Promise<End | null> {
+  const { ports, log } = world;
+  const over = new AbortController();
+  const ejects = hearEjects(domain.domid, world, AbortSignal.any([signal, over.signal])).catch((error: unknown) =>
+    log(`The guest's drives are not heard: ${String(error)}`),
+  );
+  const suspended = (): void => {
+    log('Domain has suspended.');
+    log(`Continue waiting for domain ${domain.domid}`);
+  };
+  try {
+    return await watchEnd(domain, ports, { signal, suspended });
+  } finally {
+    over.abort(OVER);
+    await ejects;
   }
 }
 

@@ -13,9 +13,9 @@ const UUID = '6d1f0f3a-0000-4000-8000-000000000001';
 const signal = new AbortController().signal;
 
 /** A host with a guest of ours, its monitor at work, and what the monitor says. */
-async function monitored(endings = '', options: MemoryHostOptions = {}) {
+async function monitored(endings = '', options: MemoryHostOptions = {}, guest = guests.small!) {
   const memory = memoryHost(options);
-  const text = `${guests.small}\n${endings}`;
+  const text = `${guest}\n${endings}`;
   const given = { file: 'small.cfg', text, overrides: [], directory: '/srv' };
   await runPlan(planCreate(resolved(text, 'xen'), { given: givenText(given) }), memory.bare);
   const log: string[] = [];
@@ -155,6 +155,30 @@ describe('a monitor', { timeout: 60_000 }, () => {
     expect(log).toContain('"xl" configuration found, using it');
     expect(memory.store.read('/local/domain/2/memory/target')).toBe(String(96 * 1024));
     expect(memory.files.files.has(`/var/lib/xen/userdata-d.1.${UUID}.xl`)).toBe(false);
+  });
+
+  test('empties a drive when the guest asks for it, and at no other word', async () => {
+    const asked: unknown[] = [];
+    const monitor = (command: object) => {
+      asked.push(command);
+      return undefined;
+    };
+    const guest = guests.big!.replace('disk = [', 'disk = [ "/images/one.iso,raw,hdc,cdrom",');
+    const { memory, log, over } = await monitored('', { monitor }, guest);
+    const path = '/local/domain/1/device/vbd/5632/eject';
+    const before = asked.length;
+    memory.store.write(path, 'x'.repeat(4000));
+    await memory.settled();
+    expect(asked.length).toBe(before);
+    memory.store.write(path, 'eject');
+    await eventually(() => log.at(-1)).toBe('The guest has ejected the disc of hdc.');
+    expect(memory.store.read(path)).toBe('');
+    expect(JSON.stringify(asked.slice(before))).toContain('ide-5632');
+    expect(memory.store.read('/local/domain/0/backend/qdisk/1/5632/params')).toBe('');
+    end(memory, 1, 0);
+    await over;
+    await memory.settled();
+    expect(memory.snapshot().store).toEqual(memoryHost().snapshot().store);
   });
 
   test('leaves out a disk that was taken away', async () => {
