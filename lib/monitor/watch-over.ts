@@ -53,7 +53,6 @@ export async function watchOver(first: Watched, world: MonitorWorld, signal: Abo
     const { name } = (await world.running(domain.domid)) ?? { name: null };
     const called = name ?? domain.uuid;
     world.log(`Waiting for domain ${called} (domid ${domain.domid}) to die [pid ${world.pid}]`);
-    const { domid } = domain;
     const end = await accompany(domain, world, signal);
     if (end === null) {
       world.log('xenstored has gone. Exiting now');
