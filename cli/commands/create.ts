@@ -18,7 +18,7 @@ import type { RunOf } from './index.ts';
 /** xl's exit status where no configuration is named (ERROR_INVAL). */
 const EXIT_NO_CONFIG = 6;
 
-/** `xl create FILE [key=value …]`: text to configuration, which `-n` prints; then to a plan, which is printed or run. */
+/** `xl create FILE [key=value …]`: text to configuration, which `-N` prints; then to a plan, which is printed or run. */
 export const run: RunOf<'create'> = async (context, { options, words }) => {
   const { terminal, global } = context;
   const { file, overrides } = sources(options.defconfig, words);

@@ -55,6 +55,7 @@ const planOptions = [
   },
 ] as const;
 
+const [justPlan, ...onPlans] = planOptions;
 const dryRun = { name: 'dryrun', aliases: ['dry-run'], letter: 'n' } as const;
 const planning = [{ ...dryRun, summary: 'The same as --plan.' }, ...planOptions] as const;
 
@@ -102,11 +103,14 @@ export const commands = {
       'Reads the configuration, decides what each device needs, makes the plan and runs it. Words of the form ' +
       'key=value are added to the configuration as if they stood at its end. /dev/null as the file means that they are all there is.',
     options: [
+      { ...justPlan, aliases: ['dry-run'], letter: 'n' },
+      ...onPlans,
       {
-        ...dryRun,
-        summary: "Print the configuration as xl understands it, in libxl's JSON, and change nothing; so does xl's -N.",
+        name: 'dryrun',
+        letter: 'N',
+        summary:
+          "Print the configuration as xl understands it, in libxl's JSON, and change nothing; so does xl -N create.",
       },
-      ...planOptions,
       { name: 'console', letter: 'c', summary: 'Connect to the console once the domain is there.' },
       { name: 'pause', letter: 'p', summary: 'Leave the domain paused after its creation.' },
       { name: 'defconfig', letter: 'f', value: 'FILE', summary: 'Use the given configuration file.' },

@@ -133,9 +133,9 @@ describe('xl create', () => {
     expect(stderr).toContain('2 | memory = = 3');
   });
 
-  it('prints the plan of a dry run on stdout, all talk on stderr', async () => {
+  it.each(['-n', '--dry-run', '--plan'])('prints the plan on stdout with %s, all talk on stderr', async (option) => {
     const kernel = file('vmlinuz', 'kernel');
-    const { status, stdout, stderr } = await xl('create', '--plan', file('a.cfg', `${minimal}kernel = "${kernel}"\n`));
+    const { status, stdout, stderr } = await xl('create', option, file('a.cfg', `${minimal}kernel = "${kernel}"\n`));
     expect(status).toBe(0);
     expect(stderr).toMatch(/^Parsing config from /);
     expect(stdout).toMatch(/^create guest\n/);
@@ -145,7 +145,7 @@ describe('xl create', () => {
 
   it.each([
     ['-N', 'create'],
-    ['create', '-n'],
+    ['create', '-N'],
     ['create', '--dryrun'],
   ])(
     'says with %s %s how it has understood a file, as xl does, and looks at nothing that it names',
@@ -161,7 +161,7 @@ describe('xl create', () => {
   );
 
   it('says which keys the JSON lacks', async () => {
-    const { status, stderr } = await xl('create', '-n', '-q', file('a.cfg', `${minimal}kernel = "/k"\ncpus = "1"\n`));
+    const { status, stderr } = await xl('create', '-N', '-q', file('a.cfg', `${minimal}kernel = "/k"\ncpus = "1"\n`));
     expect(status).toBe(0);
     expect(stderr).toContain('`cpus` is not in the JSON');
   });
