@@ -39,7 +39,7 @@ export type Hypercall =
       readonly force: boolean;
     }
   /** Presses a button of an emulated machine. */
-  | { readonly op: 'sendtrigger'; readonly domid: Text; readonly trigger: 'POWER' | 'RESET' };
+  | { readonly op: 'sendtrigger'; readonly domid: Text; readonly trigger: 'POWER' };
 
 /** XEN_DOMCTL_createdomain; result: `domid`. */
 export interface CreateDomain {

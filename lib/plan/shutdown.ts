@@ -70,11 +70,10 @@ export function planAcpiEvent(guest: Guest, ending: Ending, facts: Pick<HostFact
   };
 }
 
-/** Xen has the buttons of its guests, except where QEMU is the machine altogether. */
+/** The power button of a Xen guest is Xen's; for reset buttons Xen has a number and no code, so that one is QEMU's. */
 function pressButton({ domid }: Guest, ending: Ending, { host, dirs }: Pick<HostFacts, 'host' | 'dirs'>): Action {
-  if (host === 'xen') {
-    const trigger = ending === 'poweroff' ? 'POWER' : 'RESET';
-    return { kind: 'hypercall', call: { op: 'sendtrigger', domid: String(domid), trigger } };
+  if (host === 'xen' && ending === 'poweroff') {
+    return { kind: 'hypercall', call: { op: 'sendtrigger', domid: String(domid), trigger: 'POWER' } };
   }
   return {
     kind: 'qmp',
