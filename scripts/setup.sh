@@ -30,6 +30,7 @@ test_packages='
 /usr/sbin/xenstored         xen-utils-4.17
 /usr/bin/shellcheck         shellcheck
 /usr/bin/strace             strace
+/usr/bin/nbdcopy            libnbd-bin
 /usr/bin/man                man-db
 /usr/bin/python3            python3
 /usr/include/xen/xen.h      libxen-dev

@@ -620,6 +620,27 @@ export const commands = {
     ours: true,
     hidden: true,
   },
+  dscow_tool: {
+    synopsis: '-c <CowFile> <BaseImage>',
+    summary: "dm-userspace's command; today xl dscow create",
+    options: [{ name: 'create', letter: 'c', summary: 'Make an overlay.' }],
+    minWords: 2,
+    words: ['file'],
+    ours: true,
+    hidden: true,
+  },
+  cowd: {
+    synopsis: '-p dscow [--sync=a] <Name> <CowFile>',
+    summary: "dm-userspace's daemon; today xl dscow attach",
+    options: [
+      { name: 'plugin', letter: 'p', value: 'PLUGIN', summary: 'dscow.' },
+      { name: 'sync', value: ['a', 'f'], summary: 'a: a write is durable before it is acknowledged.' },
+    ],
+    minWords: 2,
+    words: ['word', 'file'],
+    ours: true,
+    hidden: true,
+  },
   completion: {
     synopsis: '<bash|zsh>',
     summary: 'Print the completion script for a shell',

@@ -11,6 +11,7 @@ import {
   type DeviceClass,
 } from './decision.ts';
 import type { Disk, DiskBackend } from './disk.ts';
+import { isDscowScript } from './dscow.ts';
 import { imageProblems, isLocalPath, pathError } from './image-checks.ts';
 import { BLKTAP_RETURNED, judge, nameOf, type Ruling, type Subject } from './rules.ts';
 import { describeVdev } from './vdev.ts';
@@ -222,7 +223,9 @@ function problemsOf(subject: Subject, chosen: DiskBackend): Diagnostic[] {
   }
   const missingScript =
     disk.script !== null && !disk.script.startsWith('/') && !facts.tools.blockScripts.includes(disk.script);
-  if (missingScript && context.backendDomid === 0) {
+  // The embedded host serves overlays itself, without the script.
+  const servedHere = facts.host === 'embedded' && isDscowScript(disk.script);
+  if (missingScript && !servedHere && context.backendDomid === 0) {
     const message = `there is no script ${disk.script} in ${facts.dirs.scripts}`;
     warn('disk-script-missing', message, `scripts there: ${facts.tools.blockScripts.join(', ') || 'none'}`);
   }

@@ -3,6 +3,7 @@ import { show, t, type Text } from '../base/text.ts';
 import { addDevice, removeDevice, XenbusState } from '../device/nodes.ts';
 import { vbdNodes, vbdPaths, vbdXenbusPath, type Vbd } from '../device/vbd.ts';
 import { DEVICE_CLASSES } from '../disk/decision.ts';
+import { isDscowScript } from '../disk/dscow.ts';
 import type { JsonObject } from '../libxl-json/json.ts';
 import { HOTPLUG_TIMEOUT_MS } from './close.ts';
 import { keepDevice } from './keep.ts';
@@ -30,6 +31,7 @@ export function attachSteps(vbd: Vbd, options: AttachSteps): Step[] {
   return [
     ...makeTarget(vbd, options),
     writeNodes(vbd, options),
+    ...waitForOverlay(vbd, options),
     waitForBackend(vbd, options),
     ...addScript(vbd, options),
   ];
@@ -128,6 +130,36 @@ function writeNodes(vbd: Vbd, { after, hotplug }: AttachSteps): Step {
   };
 }
 
+/** On the embedded host a dscow disk's backend starts the server of the overlay, to which QEMU then connects. */
+const hasOverlay = (vbd: Vbd, { host }: Pick<HostFacts, 'host'>): boolean =>
+  host === 'embedded' && isDscowScript(vbd.script);
+
+/** The step after which QEMU can open a disk, where there is one that it has to wait for. */
+export const overlayStep = (vbd: Vbd, facts: Pick<HostFacts, 'host'>): string[] =>
+  hasOverlay(vbd, facts) ? [`${vbd.vdev}-overlay`] : [];
+
+function waitForOverlay(vbd: Vbd, { facts }: AttachSteps): Step[] {
+  const { backend } = vbdPaths(vbd);
+  const { InitWait, Initialised, Connected, Closing, Closed } = XenbusState;
+  return overlayStep(vbd, facts).map((id) => ({
+    id,
+    title: `wait until the overlay of ${vbd.vdev} is served`,
+    why: 'QEMU opens its disks when it starts, so the server has to be there before',
+    needs: [`${vbd.vdev}-nodes`],
+    action: {
+      kind: 'wait',
+      path: t`${backend}/state`,
+      until: { oneOf: [InitWait, Initialised, Connected] },
+      failOn: [Closing, Closed],
+      timeoutMs: CONNECT_TIMEOUT_MS[facts.host],
+      subject: `the overlay of ${vbd.vdev}`,
+      evidence: [t`${backend}/state`, t`${backend}/hotplug-error`],
+      timeout: 'error',
+    },
+    undo: [],
+  }));
+}
+
 function servedAs({ backend, target, writable, cdrom, devid }: Vbd): string {
   const what = target === '' ? 'an empty drive' : show(target);
   return `${backend} serves ${what} as ${writable ? 'read-write' : 'read-only'} ${cdrom ? 'cdrom' : 'disk'} ${devid}`;
@@ -146,7 +178,7 @@ function waitForBackend(vbd: Vbd, { facts, served, hotplug }: AttachSteps): Step
     id: `${vbd.vdev}-backend`,
     title: `wait for the backend of ${vbd.vdev}`,
     why: 'a backend that cannot open its image says so here, not in the guest',
-    needs: [`${vbd.vdev}-nodes`, ...served],
+    needs: [`${vbd.vdev}-nodes`, ...overlayStep(vbd, facts), ...served],
     action: {
       kind: 'wait',
       path: t`${backend}/state`,

@@ -1,3 +1,4 @@
+import { overlayStep } from './attach.ts';
 import { hole, t } from '../base/text.ts';
 import { domainPath } from '../device/domain.ts';
 import { deviceModelLog, libxenstatSocket, qmpSocket } from '../device/files.ts';
@@ -56,11 +57,12 @@ function spawn(domain: Resolved, { argv, env, why }: ResolvedDeviceModel): Step 
     ...domain.vfbs.map(({ devid }) => `vfb${devid}-nodes`),
     ...Array.from({ length: domain.keyboards }, (_, devid) => `vkb${devid}-nodes`),
   ];
+  const overlays = domain.disks.flatMap(({ vbd }) => overlayStep(vbd, domain.facts));
   return {
     id: 'device-model',
     title: 'start the device model',
     why,
-    needs: ['device-model-nodes', ...(domain.facts.host === 'xen' ? backends : [])],
+    needs: ['device-model-nodes', ...(domain.facts.host === 'xen' ? backends : overlays)],
     action: {
       kind: 'spawn',
       argv,

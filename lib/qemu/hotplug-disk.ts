@@ -1,3 +1,4 @@
+import { unreachable } from '../base/error.ts';
 import type { Devid } from '../base/units.ts';
 import type { PlainCommand } from './monitors.ts';
 import type { QmpEvent } from './qmp-codec.ts';
@@ -9,8 +10,10 @@ export interface HotplugDisk {
   /** The name that the guest finds as the disk's serial number: `xvdb`. */
   readonly vdev: string;
   readonly path: string;
-  /** A file, or a device node of the host. */
-  readonly pathKind: 'file' | 'block';
+  /** A file, a device node of the host, or the socket of an NBD server. */
+  readonly pathKind: 'file' | 'block' | 'nbd';
+  /** The export's name, for `nbd`. */
+  readonly exportName?: string;
   readonly format: QemuFormat;
   readonly readwrite: boolean;
   /** Past the host's page cache (`direct-io-safe`). */
@@ -41,9 +44,8 @@ export function plugCommands(disk: HotplugDisk): ReversibleCommand[] {
   const access = { 'read-only': !disk.readwrite, discard: disk.discard ? 'unmap' : 'ignore' };
   const cache = { direct: disk.directIo };
   const file = {
-    driver: disk.pathKind === 'file' ? 'file' : 'host_device',
+    ...source(disk),
     'node-name': names.file,
-    filename: disk.path,
     ...access,
     cache,
   };
@@ -60,6 +62,19 @@ export function plugCommands(disk: HotplugDisk): ReversibleCommand[] {
     { command: { execute: 'blockdev-add', arguments: image }, undo: removeNode(names.image) },
     { command: { execute: 'device_add', arguments: device }, undo: removeDevice(names.device) },
   ];
+}
+
+function source({ path, pathKind, exportName }: HotplugDisk): Readonly<Record<string, unknown>> {
+  switch (pathKind) {
+    case 'file':
+      return { driver: 'file', filename: path };
+    case 'block':
+      return { driver: 'host_device', filename: path };
+    case 'nbd':
+      return { driver: 'nbd', server: { type: 'unix', path }, export: exportName ?? '' };
+    default:
+      return unreachable(pathKind);
+  }
 }
 
 /**

@@ -1,12 +1,13 @@
 import { XlError, type Diagnostic } from '../base/error.ts';
 import type { HostFacts } from '../base/facts.ts';
-import { hole, t } from '../base/text.ts';
+import { hole, t, type Text } from '../base/text.ts';
 import { kib } from '../base/units.ts';
 import type { DomainConfig } from '../config/domain.ts';
 import { consoleSocket, qmpSocket } from '../device/files.ts';
 import type { Vfb } from '../device/framebuffer.ts';
 import type { VifDevice } from '../device/vif.ts';
-import { vbdPaths } from '../device/vbd.ts';
+import { vbdPaths, type Vbd } from '../device/vbd.ts';
+import { dscowServerName, isDscowScript } from '../disk/dscow.ts';
 import { deviceModelArgv } from '../qemu/argv.ts';
 import type {
   DeviceModel,
@@ -142,7 +143,7 @@ function hvmMachine(config: DomainConfig, facts: HostFacts, { disks, memory, boo
     soundhw: keys.soundhw,
     acpi: keys.acpi ?? true,
     hdtype: keys.hdtype ?? 'ide',
-    disks: disks.map(machineDisk),
+    disks: disks.map((disk) => machineDisk(disk, facts)),
     xenPlatformPci: keys.xen_platform_pci ?? true,
     maxRamBelow4g: null,
     igdPassthrough: false,
@@ -230,7 +231,15 @@ function pvDisplay(vfbs: readonly Vfb[]): Display {
   };
 }
 
-function machineDisk({ vbd, decision, where }: ResolvedDisk): MachineDisk {
+/** What QEMU opens for a disk with a script: the device that the script made; on the embedded host the overlay's server. */
+function scriptsDevice(vbd: Vbd, { host, dirs }: HostFacts): Text {
+  if (host === 'xen' || !isDscowScript(vbd.script)) return t`${vbdPaths(vbd).backend}/physical-device-path`;
+  const prefix = dscowServerName('', vbd.vdev).slice('dom'.length);
+  const name = t`dom${vbd.domid}${prefix}`;
+  return t`nbd+unix:///${name}?socket=${dirs.state}/dscow/${name}.sock`;
+}
+
+function machineDisk({ vbd, decision, where }: ResolvedDisk, facts: HostFacts): MachineDisk {
   const vdev = tryDescribeVdev(vbd.vdev);
   return {
     vdev: vbd.vdev,
@@ -246,7 +255,7 @@ function machineDisk({ vbd, decision, where }: ResolvedDisk): MachineDisk {
       format: vbd.format,
       script: vbd.backend === 'phy' && decision.script === 'block' ? null : vbd.script,
       pdevPath: decision.pdevPath,
-      devicePath: t`${vbdPaths(vbd).backend}/physical-device-path`,
+      devicePath: scriptsDevice(vbd, facts),
     }),
     where,
   };

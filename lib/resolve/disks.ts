@@ -1,5 +1,5 @@
 import { join } from 'node:path/posix';
-import type { Diagnostic, Where } from '../base/error.ts';
+import { XlError, type Diagnostic, type Where } from '../base/error.ts';
 import type { HostFacts } from '../base/facts.ts';
 import { hole, type Text } from '../base/text.ts';
 import type { ConfiguredDisk, DomainConfig } from '../config/domain.ts';
@@ -8,6 +8,7 @@ import { decideBackend } from '../disk/backend.ts';
 import { crossCheckDisks } from '../disk/cross-check.ts';
 import type { BackendDecision } from '../disk/decision.ts';
 import type { Disk } from '../disk/disk.ts';
+import { isDscowScript, parseDscowTarget } from '../disk/dscow.ts';
 import { tryDescribeVdev } from '../disk/vdev.ts';
 import { backendDomain } from './backend-domain.ts';
 import type { Found } from './found.ts';
@@ -51,6 +52,7 @@ export function resolveDisk(
     facts,
   );
   const diagnostics = [
+    ...overlayProblems(disk, facts).map((problem) => ({ where, ...problem })),
     ...backend.diagnostics,
     ...decision.warnings.map((warning) => ({ where, ...warning })),
     ...(decision.error === null ? [] : [{ where, ...decision.error }]),
@@ -68,6 +70,34 @@ function withWholePath(decision: BackendDecision, { directory, paths }: HostFact
   const found = pdevPath === null ? undefined : paths[pdevPath];
   const relative = found !== undefined && found.kind !== 'missing' && pdevPath?.startsWith('/') === false;
   return relative && directory !== undefined ? { ...decision, pdevPath: join(directory, pdevPath) } : decision;
+}
+
+/** What there is to say of a dscow overlay before anything is done: it may have to be made, and cannot be without its base. */
+function overlayProblems({ script, backendDomname, pdevPath }: Disk, { paths }: HostFacts): Diagnostic[] {
+  if (!isDscowScript(script) || backendDomname !== null || pdevPath === null) return [];
+  try {
+    const { cow, base } = parseDscowTarget(pdevPath);
+    if (paths[cow]?.kind !== 'missing') return [];
+    if (base !== null && paths[base]?.kind !== 'missing') {
+      return [
+        { severity: 'note', code: 'dscow-made', message: `the overlay ${cow} is not there: it is made over ${base}` },
+      ];
+    }
+    const message =
+      base === null ? `there is no overlay ${cow}` : `there is neither the overlay ${cow} nor its base ${base}`;
+    const hint = `make it: xl dscow create ${cow} BASE; or write target=dscow:${cow}:BASE`;
+    return [{ severity: 'error', code: 'dscow-missing', message, hint }];
+  } catch (error) {
+    if (!(error instanceof XlError)) throw error;
+    return [
+      {
+        severity: 'error',
+        code: error.code,
+        message: error.message,
+        ...(error.hint === undefined ? {} : { hint: error.hint }),
+      },
+    ];
+  }
 }
 
 function vbdOf(disk: Disk, devid: number, decision: BackendDecision, facts: HostFacts, owner: DiskOwner): Vbd | null {

@@ -61,6 +61,11 @@ beforeEach(async () => {
     machineOf: () => machine,
     look: (path) =>
       missing.has(path) ? Promise.reject(new XlError('disk-target-bad', `no ${path}`)) : Promise.resolve('file'),
+    overlays: {
+      open: (name) => Promise.resolve(`/run/${name}.sock`),
+      close: () => Promise.resolve(),
+      closeAll: () => Promise.resolve(),
+    },
     consolePath: (domid) => `/console-${domid}`,
     log: () => undefined,
   });

@@ -46,18 +46,23 @@ export async function detachDevice(registry: Registry, name: string): Promise<De
   return record;
 }
 
-/** Who has connected to a server's socket, as the pids that the kernel's table of sockets leads to; as far as we may look. */
+/** Who has connected to a server's socket, as pids; as far as we may look. */
 export async function usersOf(socket: string): Promise<readonly number[]> {
-  const output = await run('ss', ['-xpH', 'state', 'connected', 'src', socket]).catch(() => '');
-  const peers = output.split('\n').flatMap((line) => /\s(\d+)\s+\*?\s*(\d+)/.exec(line)?.[2] ?? []);
-  if (peers.length === 0) return [];
-  const all = await run('ss', ['-xpH', 'state', 'connected']).catch(() => '');
-  const pids = all.split('\n').flatMap((line) => {
-    const inode = /\s(\d+)\s+\*?\s*\d+/.exec(line)?.[1];
-    const pid = /pid=(\d+)/.exec(line)?.[1];
-    return inode !== undefined && pid !== undefined && peers.includes(inode) ? [Number(pid)] : [];
+  return usersIn(await run('ss', ['-xpH', 'state', 'connected']).catch(() => ''), socket);
+}
+
+/**
+ * Reads ss(8): a line a socket, with its own path and inode and those of its peer. The server's end carries the path, and
+ * the other end is found by the inode.
+ */
+export function usersIn(output: string, socket: string): readonly number[] {
+  const ends = output.split('\n').flatMap((line) => {
+    const match = /\s(\S+)\s(\d+)\s+\S+\s(\d+)\s*(.*)$/.exec(line);
+    if (match === null) return [];
+    return [{ path: match[1], inode: match[2], peer: match[3], pid: /pid=(\d+)/.exec(match[4]!)?.[1] }];
   });
-  return [...new Set(pids)];
+  const peers = new Set(ends.filter(({ path }) => path === socket).map(({ peer }) => peer));
+  return [...new Set(ends.flatMap(({ inode, pid }) => (peers.has(inode) && pid !== undefined ? [Number(pid)] : [])))];
 }
 
 /** What a way lacks on this machine, in words; null where it is open. */

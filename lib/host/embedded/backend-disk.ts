@@ -3,6 +3,8 @@ import { XenbusState } from '../../device/nodes.ts';
 import type { HotplugDisk } from '../../qemu/hotplug-disk.ts';
 import type { Store } from '../../run/ports.ts';
 import { errorText, frontendGone, move, type Place } from './backend-nodes.ts';
+import { dscowServerName, type DscowTarget } from '../../disk/dscow.ts';
+import type { DomainOverlays } from '../dscow/domain-overlays.ts';
 import { diskTarget, type DiskTarget } from './disk-target.ts';
 import type { Machine } from './machine.ts';
 
@@ -15,6 +17,8 @@ export interface DiskOptions {
   readonly machineOf: (domid: number) => DiskMachine | null;
   /** What is at a path: throws what opening it for this access would. */
   readonly look: (path: string, access: { readonly write: boolean }) => Promise<HotplugDisk['pathKind']>;
+  /** Serves dscow overlays. */
+  readonly overlays: DomainOverlays;
   /** Told of what nobody else hears of. */
   readonly log: (line: string) => void;
 }
@@ -40,6 +44,8 @@ export class DiskBackend {
   readonly #place: Place;
   readonly #options: DiskOptions;
   readonly #wake: () => void;
+  /** The overlay's server that was started for the disk. */
+  #server: string | null = null;
   #held: Held = NOTHING;
   /** The guest has been asked to let go and has not answered yet. */
   #releasing = false;
@@ -56,6 +62,7 @@ export class DiskBackend {
   machineGone(): void {
     this.#held = NOTHING;
     this.#releasing = false;
+    this.#endServer();
   }
 
   /** Does what the state asks for; null is for nodes that are gone. Resolves to whether there may be more to do later. */
@@ -84,6 +91,7 @@ export class DiskBackend {
   async #open(): Promise<void> {
     const target = await this.#target();
     if (target.path?.startsWith('/') === true) await this.#options.look(target.path, { write: target.readwrite });
+    if (target.overlay !== null) await this.#serve(target, target.overlay);
     await this.#move(XenbusState.Initialising, XenbusState.InitWait);
     this.#wake();
   }
@@ -111,6 +119,7 @@ export class DiskBackend {
       this.#held = { kind: 'emulated' };
       return null;
     }
+    if (target.overlay !== null) return this.#giveOverlay(machine, target, target.overlay);
     if (target.path === null) return null;
     const path = target.path.startsWith('/') ? target.path : `${machine.cwd}/${target.path}`;
     const pathKind = await this.#options.look(path, { write: target.readwrite });
@@ -119,6 +128,34 @@ export class DiskBackend {
     this.#held = { kind: 'plugged', format, cut: false };
     this.#released = false;
     return size;
+  }
+
+  /** Has the overlay served; the socket. */
+  #serve({ vdev, readwrite }: DiskTarget, overlay: DscowTarget): Promise<string> {
+    this.#server = dscowServerName(this.#place.domid, vdev);
+    return this.#options.overlays.open(this.#server, overlay, { readOnly: !readwrite });
+  }
+
+  async #giveOverlay(machine: DiskMachine, target: DiskTarget, overlay: DscowTarget): Promise<number> {
+    const { vdev, format, readwrite, directIo, discard } = target;
+    const devid = asDevid(this.#place.devid);
+    const path = await this.#serve(target, overlay);
+    const exportName = dscowServerName(this.#place.domid, vdev);
+    const source = { path, pathKind: 'nbd', exportName } as const;
+    const size = await machine.plug({ devid, vdev, ...source, format, readwrite, directIo, discard, shared: true });
+    this.#held = { kind: 'plugged', format, cut: false };
+    this.#released = false;
+    return size;
+  }
+
+  /** Ends the overlay's server, when nobody has the disk any more. */
+  #endServer(): void {
+    const name = this.#server;
+    this.#server = null;
+    if (name === null) return;
+    this.#options.overlays
+      .close(name)
+      .catch((error: unknown) => this.#options.log(`${this.#place.path}: ${errorText(error)}`));
   }
 
   /** Connected without a disk: the guest has let go after the request had been taken back. */
@@ -136,6 +173,7 @@ export class DiskBackend {
     const machine = machineOf(this.#place.domid);
     if (machine === null || this.#held.kind === 'nothing') {
       this.#released = false;
+      this.#endServer();
       await this.#move(XenbusState.Closing, XenbusState.Closed);
     } else if (this.#held.kind === 'emulated') {
       // Back to Connected is this host's no: the detach ends at once instead of waiting for its bound.
@@ -154,7 +192,10 @@ export class DiskBackend {
   /** The nodes have gone: so does the disk, whatever the guest thinks. */
   async #forget(): Promise<boolean> {
     const machine = this.#options.machineOf(this.#place.domid);
-    if (machine === null || this.#held.kind !== 'plugged') return false;
+    if (machine === null || this.#held.kind !== 'plugged') {
+      this.#endServer();
+      return false;
+    }
     this.#release(machine);
     await this.#cut(machine);
     return true;
@@ -169,6 +210,7 @@ export class DiskBackend {
         this.#held = NOTHING;
         this.#releasing = false;
         this.#released = true;
+        this.#endServer();
         this.#wake();
       },
       (error: unknown) => {
@@ -189,7 +231,7 @@ export class DiskBackend {
   }
 
   async #target(): Promise<DiskTarget> {
-    const names = ['params', 'type', 'dev', 'mode', 'device-type', 'direct-io-safe', 'discard-enable'];
+    const names = ['params', 'type', 'dev', 'mode', 'script', 'device-type', 'direct-io-safe', 'discard-enable'];
     const entries = await Promise.all(
       names.map(async (name) => [name, await this.#options.store.read(`${this.#place.path}/${name}`)] as const),
     );

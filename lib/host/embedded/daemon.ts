@@ -7,6 +7,7 @@ import { takeLock } from '../real/lock.ts';
 import { ControlServer } from './control-server.ts';
 import { Domains } from './domains.ts';
 import { EmbeddedHost, readNextDomid } from './host.ts';
+import { domainOverlays } from '../dscow/domain-overlays.ts';
 import { recover } from './recover.ts';
 import { prepareStateDir, type StateDir } from './state-dir.ts';
 
@@ -34,6 +35,8 @@ export async function runDaemon({ dir, uid, signal, log }: DaemonOptions): Promi
   const ending = AbortSignal.any([signal, stopped.signal]);
   try {
     const lost = await recover(dir);
+    const overlays = domainOverlays({ stateRoot: dir.root, xl: [process.execPath, process.argv[1] ?? ''], log });
+    await overlays.closeAll();
     const domains = new Domains(await readNextDomid(dir));
     const core = new StoreServerCore({ domainExists: (domid) => domid === 0 || domains.get(domid) !== undefined });
     const server = await StoreServer.listen(core, dir.xenstored);
@@ -45,6 +48,7 @@ export async function runDaemon({ dir, uid, signal, log }: DaemonOptions): Promi
       store: storePort(client),
       lost,
       log,
+      overlays,
       // After the answer to whoever asked for it.
       stop: () => setImmediate(() => stopped.abort()),
     });
@@ -58,6 +62,7 @@ export async function runDaemon({ dir, uid, signal, log }: DaemonOptions): Promi
       if (!ending.aborted) throw error;
     } finally {
       await host.destroyAll();
+      await overlays.closeAll();
       await control.close();
       client.close();
       await server.close();

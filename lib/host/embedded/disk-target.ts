@@ -1,4 +1,5 @@
 import { XlError } from '../../base/error.ts';
+import { isDscowScript, parseDscowTarget, type DscowTarget } from '../../disk/dscow.ts';
 import type { QemuFormat } from '../../qemu/device-model.ts';
 
 /** What a disk's backend nodes ask for: the daemon's view of a disk, whichever kind of backend Xen would give it. */
@@ -7,6 +8,8 @@ export interface DiskTarget {
   readonly vdev: string;
   /** As the nodes have it, perhaps relative to the directory in which the domain was created; null for an empty drive. */
   readonly path: string | null;
+  /** The dscow overlay that is to be served for the disk; then there is no path. */
+  readonly overlay: DscowTarget | null;
   readonly format: QemuFormat;
   readonly readwrite: boolean;
   readonly shared: boolean;
@@ -30,10 +33,12 @@ export function diskTarget(nodes: Readonly<Record<string, string>>): DiskTarget 
   const { dev = '', mode = 'r' } = nodes;
   if (dev === '') throw bad('`dev` is missing');
   const { path, format } = image(nodes);
+  const overlay = isDscowScript(nodes.script ?? null) && path !== '' ? parseDscowTarget(path) : null;
   const cdrom = nodes['device-type'] === 'cdrom';
   return {
     vdev: dev,
-    path: path === '' ? null : path,
+    path: path === '' || overlay !== null ? null : path,
+    overlay,
     format,
     readwrite: mode.startsWith('w') && !cdrom,
     shared: mode.endsWith('!'),

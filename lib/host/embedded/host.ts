@@ -1,6 +1,7 @@
 import { open, readFile, stat } from 'node:fs/promises';
 import { errnoOf, unreachable, XlError } from '../../base/error.ts';
 import { planDestroy } from '../../plan/destroy.ts';
+import type { DomainOverlays } from '../dscow/domain-overlays.ts';
 import type { HotplugDisk } from '../../qemu/hotplug-disk.ts';
 import { runPlan } from '../../run/executor.ts';
 import type { ExitStatus, Ports, Store } from '../../run/ports.ts';
@@ -29,6 +30,7 @@ export interface HostOptions {
   readonly store: Store;
   readonly lost: readonly LostDomain[];
   readonly log: (line: string) => void;
+  readonly overlays: DomainOverlays;
   /** Told when somebody asks the host to stop and every domain is gone. */
   readonly stop: () => void;
 }
@@ -64,6 +66,7 @@ export class EmbeddedHost {
       store: options.store,
       machineOf: (domid) => this.#machines.ready(domid),
       look: lookAt,
+      overlays: options.overlays,
       consolePath: (domid) => consoleClientSocket(options.dir, domid),
       log: options.log,
     });

@@ -26,6 +26,16 @@ export async function blockScript(
   env: Readonly<NodeJS.ProcessEnv>,
   store: StoreView,
 ): Promise<void> {
+  const { command, backend } = hotplugEvent(words, env);
+  const hotplug = { backend, store, loops: await loopDevices(), look: realBlockLook };
+  await (command === 'add' ? addBlock(hotplug) : removeBlock(hotplug));
+}
+
+/** What a script is called for: its word, and the backend that XENBUS_PATH names. Throws XlError `hotplug-usage`. */
+export function hotplugEvent(
+  words: readonly string[],
+  env: Readonly<NodeJS.ProcessEnv>,
+): { readonly command: 'add' | 'remove'; readonly backend: string } {
   const path = env.XENBUS_PATH ?? '';
   const match = /^(?:\/local\/domain\/(\d+)\/)?(backend\/\w+\/\d+\/\d+)$/.exec(path);
   const [command] = words;
@@ -34,9 +44,7 @@ export async function blockScript(
       hint: 'the toolstack calls this script: XENBUS_PATH=backend/vbd/DOMID/DEVID block add|remove',
     });
   }
-  const backend = `/local/domain/${match[1] ?? '0'}/${match[2]!}`;
-  const hotplug = { backend, store, loops: await loopDevices(), look: realBlockLook };
-  await (command === 'add' ? addBlock(hotplug) : removeBlock(hotplug));
+  return { command, backend: `/local/domain/${match[1] ?? '0'}/${match[2]!}` };
 }
 
 /**
