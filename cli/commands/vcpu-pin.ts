@@ -1,4 +1,4 @@
-import { readCpuRange, type HostCpus } from '../../lib/base/cpu-range.ts';
+import { readCpus, selectCpus } from '../../lib/config/cpus.ts';
 import { XlError } from '../../lib/base/error.ts';
 import { cpuTopology, getDomainInfo, physinfo } from '../../lib/host/xen/hypercalls.ts';
 import { listVcpus, type Vcpu } from '../../lib/host/xen/vcpus.ts';
@@ -52,6 +52,8 @@ export const run: RunOf<'vcpu-pin'> = (context, { options, words }) => {
   });
 };
 
+const CPUS = 'CPUs are 0-3,5 or all, nodes:0 or ^2; - leaves them as they are';
+
 /** The vcpu's number; null for all of them. */
 function readVcpu(word: string, { force }: ArgumentsOf<'vcpu-pin'>['options']): number | null {
   if (/^\d{1,5}$/.test(word)) return Number(word);
@@ -60,27 +62,26 @@ function readVcpu(word: string, { force }: ArgumentsOf<'vcpu-pin'>['options']): 
   return null;
 }
 
+type HostCpus = Parameters<typeof selectCpus>[1];
+
 function cpusOf(xen: Xen): HostCpus {
   const places = cpuTopology(xen);
-  return {
-    count: physinfo(xen).maxCpuId + 1,
-    ofNode: (node) => places.filter((place) => place.node === node).map(({ cpu }) => cpu),
-  };
+  const { maxCpuId, maxNodeId } = physinfo(xen);
+  const nodes = Array.from({ length: maxNodeId + 1 }, (_, node) =>
+    places.filter((place) => place.node === node).map(({ cpu }) => cpu),
+  );
+  return { cpus: maxCpuId + 1, nodes };
 }
 
 /** Null for `-`, which leaves the mask as it is. Unlike xl, a set without a CPU is refused before Xen is asked. */
 function readSet(word: string, cpus: HostCpus): number[] | null {
   if (word === '-') return null;
-  const set = readCpuRange(word, cpus);
-  if (set === null) {
-    const message = /^\^all\b/.test(word) ? 'Can\'t combine "^" and "all".' : `Invalid pcpu range: ${word}.`;
-    throw usageError('cpus', message, {
-      exitCode: 1,
-      hint: 'CPUs are 0-3,5 or all, nodes:0 or ^2; - leaves them as they are',
-    });
-  }
+  const { cpus: list, findings } = readCpus(word);
+  const [wrong] = findings;
+  if (wrong !== undefined) throw usageError('cpus', wrong.message, { exitCode: 1, hint: wrong.hint ?? CPUS });
+  const set = selectCpus(list, cpus);
   if (set.length > 0) return set;
-  throw usageError('cpus', `${word} names no CPU of this host, which has ${cpus.count}.`, { exitCode: 1 });
+  throw usageError('cpus', `${word} names no CPU of this host, which has ${cpus.cpus}.`, { exitCode: 1 });
 }
 
 function vcpusOf(domid: number, wanted: number | null, xen: Xen): Vcpu[] {
