@@ -53,7 +53,7 @@ describe.runIf(ready)('a guest with overlays as its disks', () => {
       );
       await console.heard('guest: disk xvdb (5242880 MiB) appeared');
       await session.ok('block-detach', domain, 'xvdb');
-      await console.heard('guest: disk xvdb disappeared');
+      await console.heard('guest: disk xvdb (5242880 MiB) is gone');
 
       await session.ok('destroy', domain);
       await expect.poll(() => session.ok('dscow', 'list', '--json'), { timeout: 20_000 }).toBe('[]\n');
