@@ -69,6 +69,9 @@ export type PathFacts =
       readonly image?: ImageFacts;
     };
 
+/** Whether the path gave no answer in time, as on a dead file server: nobody knows then whether anything is there. */
+export const didNotAnswer = (path: PathFacts): boolean => path.kind === 'missing' && path.errno === 'ETIMEDOUT';
+
 export interface ToolFacts {
   /** Where `tap-ctl` is, or null. */
   readonly tapCtl: string | null;

@@ -1,5 +1,5 @@
 import type { Diagnostic } from '../base/error.ts';
-import type { BackingFacts, ImageFacts, PathFacts } from '../base/facts.ts';
+import { didNotAnswer, type BackingFacts, type ImageFacts, type PathFacts } from '../base/facts.ts';
 import type { BackendDecision } from './decision.ts';
 import type { Disk } from './disk.ts';
 import type { DiskReading } from './parse.ts';
@@ -68,6 +68,7 @@ const KINDS: Readonly<Record<PathFacts['kind'], string>> = {
 };
 
 function targetRows(path: PathFacts): [string, string][] {
+  if (didNotAnswer(path)) return [['kind', 'unknown: it did not answer']];
   if (path.kind === 'missing') return [['kind', `${KINDS.missing} (${path.errno})`]];
   const access = path.readable ? (path.writable ? '' : ', read-only') : ', not readable';
   return [

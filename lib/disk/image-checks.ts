@@ -1,5 +1,5 @@
 import { unreachable, type Diagnostic } from '../base/error.ts';
-import type { BackingFacts, ImageFormat, PathFacts } from '../base/facts.ts';
+import { didNotAnswer, type BackingFacts, type ImageFormat, type PathFacts } from '../base/facts.ts';
 import type { Disk, DiskBackend } from './disk.ts';
 import { nameOf, type Subject } from './rules.ts';
 
@@ -15,7 +15,6 @@ const ERRNO_WORDS: Readonly<Record<string, string>> = {
   ELOOP: 'Too many levels of symbolic links',
   ENAMETOOLONG: 'File name too long',
   EIO: 'Input/output error',
-  ETIMEDOUT: 'Connection timed out',
 };
 
 /** libxl's error for a target that cannot be looked at, with what the system says and what to do. */
@@ -25,6 +24,11 @@ export function pathError(subject: Subject): Diagnostic | null {
   const facts = path ?? (isLocalPath(disk) ? null : ({ kind: 'missing', errno: 'ENOENT' } as const));
   if (facts?.kind !== 'missing') return null;
   const target = disk.pdevPath ?? '';
+  if (didNotAnswer(facts)) {
+    const message = `${nameOf(subject)}: ${target} did not answer when it was looked at`;
+    const hint = 'it may well be there: look whether its file server answers (df, mount), and try again';
+    return { severity: 'error', code: 'disk-image-silent', message, hint };
+  }
   return {
     severity: 'error',
     code: 'disk-image-missing',

@@ -1,5 +1,5 @@
 import type { Diagnostic } from '../base/error.ts';
-import type { HostFacts } from '../base/facts.ts';
+import { didNotAnswer, type HostFacts } from '../base/facts.ts';
 import { commandLine } from '../config/command-line.ts';
 import type { DomainConfig } from '../config/domain.ts';
 import { place } from './found.ts';
@@ -31,8 +31,9 @@ export function checkBootFiles(boot: Boot, config: DomainConfig, facts: HostFact
     const path = boot[key];
     const found = path === null ? undefined : facts.paths[path];
     if (path === null || found === undefined) return [];
-    const problem =
-      found.kind === 'missing'
+    const problem = didNotAnswer(found)
+      ? 'did not answer when it was looked at'
+      : found.kind === 'missing'
         ? `is not there (${found.errno})`
         : found.kind !== 'file'
           ? `is a ${found.kind}`
@@ -48,7 +49,9 @@ export function checkBootFiles(boot: Boot, config: DomainConfig, facts: HostFact
       hint:
         facts.assumed.length > 0 && found.kind === 'missing'
           ? 'if it is there on the host itself, add --assume paths=present'
-          : `a relative path counts from the directory in which xl runs; check ${key}=`,
+          : didNotAnswer(found)
+            ? 'it may well be there: look whether its file server answers (df, mount), and try again'
+            : `a relative path counts from the directory in which xl runs; check ${key}=`,
     };
     return [diagnostic];
   });

@@ -36,6 +36,7 @@ const paths: HostFacts['paths'] = {
   '/sock': special('socket'),
   '/gone': { kind: 'missing', errno: 'ENOENT' },
   '/locked': { kind: 'missing', errno: 'EACCES' },
+  '/nfs/slow': { kind: 'missing', errno: 'ETIMEDOUT' },
   '/secret': imageFile('raw', { readable: false }),
   '/kept': imageFile('raw', { writable: false }),
   'r.img': imageFile('raw'),
@@ -314,6 +315,18 @@ describe('what libxl refuses is refused in its words', () => {
       'qdisk',
     ]);
   });
+
+  it.each(['/nfs/slow,raw,xvda,w', '/nfs/slow,qcow2,xvda,w'])(
+    'and %s, which did not answer, is not called missing',
+    (spec) => {
+      const { error } = decide(spec);
+      expect(error).toMatchObject({
+        code: 'disk-image-silent',
+        message: expect.stringContaining('did not answer') as string,
+      });
+      expect(error?.hint).toContain('may well be there');
+    },
+  );
 
   it('and a path that nobody looked at is not called missing', () => {
     expect(decide('/unread,raw,xvda,w').error?.message).toContain('not among the host facts');

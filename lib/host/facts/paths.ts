@@ -12,7 +12,7 @@ import { access, stat } from './look.ts';
 /** How many paths are looked at together. */
 const TOGETHER = 16;
 /**
- * After so long a path counts as missing (ETIMEDOUT): a dead NFS server must not hang a dry run. In milliseconds. A host that
+ * After so long a path has not answered (`missing`, ETIMEDOUT): a dead NFS server must not hang a dry run. In milliseconds. A host that
  * is merely starved of CPU has taken more than five seconds.
  */
 const PATIENCE_MS = 20_000;
