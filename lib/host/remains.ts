@@ -5,7 +5,7 @@ import type { Remains } from '../plan/gc.ts';
 import type { RunningDomain } from '../plan/running.ts';
 import { journalOwner } from '../run/journal.ts';
 import type { Ports } from '../run/ports.ts';
-import { readRunningDomain } from './inventory.ts';
+import { readDevices, readRunningDomain } from './inventory.ts';
 import { listMonitors } from './monitors.ts';
 import { isAlive, startTimeOf } from './real/identity.ts';
 import { markedDeviceModels } from './real/processes.ts';
@@ -45,7 +45,10 @@ async function describedDomains(store: Ports['store']): Promise<RunningDomain[]>
   return Promise.all(
     domids.map(async (domid) => {
       const running = await readRunningDomain(store, domid);
-      return running ?? { domid, name: null, uuid: null, type: null, devices: [], hasDeviceModel: true };
+      if (running !== null) return running;
+      // Who it was has gone already; what it had may still be there.
+      const devices = await readDevices(store, domid);
+      return { domid, name: null, uuid: null, type: null, devices, hasDeviceModel: true };
     }),
   );
 }

@@ -77,6 +77,11 @@ describe.runIf(ready)('on the embedded host', () => {
       const files = await session.files();
       session.write('/local/domain/77/name', 'ghost');
       session.write('/libxl/78/type', 'pvh');
+      // A domain of which only a device is left.
+      session.write('/libxl/80/dm-version', 'qemu_xen');
+      session.write('/libxl/80/device/vbd/51712/frontend', '/local/domain/80/device/vbd/51712');
+      session.write('/libxl/80/device/vbd/51712/backend', '/local/domain/0/backend/vbd/80/51712');
+      session.write('/local/domain/0/backend/vbd/80/51712/online', '1');
       const uuid = '3fad88a9-9883-495c-bc85-23113ca30bde';
       await writeFile(join(session.stateDirectory, 'lib', `userdata-d.79.${uuid}.libxl-json`), '{}');
       await writeFile(join(session.stateDirectory, `monitor-${uuid}.json.new-4194303-1`), '');
@@ -87,7 +92,7 @@ describe.runIf(ready)('on the embedded host', () => {
       expect(told).toContain(`would clear away domain 79, ${uuid}\n`);
       expect(await session.nodes()).toEqual(left);
       const { dryRun, found } = JSON.parse(await session.ok('--json', 'gc')) as { dryRun: boolean; found: unknown[] };
-      expect([dryRun, found.length]).toEqual([false, 4]);
+      expect([dryRun, found.length]).toEqual([false, 5]);
       expect(await session.nodes()).toEqual(nodes);
       expect(await session.files()).toEqual(files);
       expect((await session.xl('gc')).stderr).toContain('nothing is left of dead domains\n');
