@@ -444,6 +444,14 @@ export const commands = {
     words: ['disk-spec'],
     ours: true,
   },
+  'config schema': {
+    synopsis: '',
+    summary: 'Print the keys of xl.cfg as a JSON Schema',
+    options: [],
+    minWords: 0,
+    words: [],
+    ours: true,
+  },
   'disk probe': {
     synopsis: '<File>...',
     summary: 'Say what format an image has and what lies below it',

@@ -37,6 +37,7 @@ export const implementations: { readonly [Name in CommandName]: () => Promise<{ 
   'block-list': () => import('./block-list.ts'),
   'block-detach': () => import('./block-detach.ts'),
   'disk explain': () => import('./disk-explain.ts'),
+  'config schema': () => import('./config-schema.ts'),
   'disk probe': () => import('./disk-probe.ts'),
   'dscow create': () => import('./dscow-create.ts'),
   'dscow info': () => import('./dscow-info.ts'),
