@@ -21,7 +21,7 @@ const { properties } = configSchema() as { properties: Record<string, Property> 
 function allows(property: Property, value: unknown): boolean {
   if (property.enum !== undefined) return property.enum.includes(value);
   if (property.oneOf !== undefined) return property.oneOf.filter((one) => allows(one, value)).length === 1;
-  switch (property.type) {
+  switch (property.type ?? '') {
     case 'array':
       return Array.isArray(value) && value.every((item) => allows(property.items!, item));
     case 'integer':
