@@ -34,7 +34,7 @@ describe.runIf(ready)('a guest with overlays as its disks', () => {
         .digest('hex');
       const text = await readFile(join(PROJECT, 'examples', `${config}.cfg`), 'utf8');
       const disk = `disk = [ "dmu:dscow:${at('x.dscow')}:${at('base.img')},${vdev},w" ]`;
-      await writeFile(at('guest.cfg'), text.replace(/^disk *=.*$/m, disk));
+      await writeFile(at('guest.cfg'), text.replace(/^disk *= *\[[^\]]*\]/m, disk));
 
       const created = await session.xl('create', '-q', at('guest.cfg'));
       expect(created, created.stderr).toMatchObject({ status: 0 });
