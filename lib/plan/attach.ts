@@ -32,7 +32,7 @@ export function attachSteps(vbd: Vbd, options: AttachSteps): Step[] {
     ...makeTarget(vbd, options),
     writeNodes(vbd, options),
     ...waitForOverlay(vbd, options),
-    waitForBackend(vbd, options),
+    ...(isServed(vbd, options) ? [waitForBackend(vbd, options)] : []),
     ...addScript(vbd, options),
   ];
 }
@@ -165,9 +165,13 @@ function servedAs({ backend, target, writable, cdrom, devid }: Vbd): string {
   return `${backend} serves ${what} as ${writable ? 'read-write' : 'read-only'} ${cdrom ? 'cdrom' : 'disk'} ${devid}`;
 }
 
+/** QEMU's PV backend has no empty drives ("Could not stat file ''"): an HVM guest sees only the emulated one. */
+const isServed = ({ backend, target }: Vbd, { facts: { host } }: AttachSteps): boolean =>
+  host === 'embedded' || backend !== 'qdisk' || target !== '';
+
 /**
  * libxl does not wait for backends in QEMU at all, so a missing image shows up as a guest without a disk. We wait for
- * every one of them.
+ * every one that comes.
  */
 function waitForBackend(vbd: Vbd, { facts, served, hotplug }: AttachSteps): Step {
   const { backend, frontend } = vbdPaths(vbd);

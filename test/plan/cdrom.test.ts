@@ -103,6 +103,16 @@ describe('the disc of a CD drive', () => {
 });
 
 describe('a CD drive', () => {
+  test.each<['xen' | 'embedded', disc: string, isAwaited: boolean]>([
+    ['xen', '', false],
+    ['xen', '/images/cd1.iso', true],
+    ['embedded', '', true],
+  ])('on the %s host with the disc "%s" is waited for: %s', (host, disc, isAwaited) => {
+    const ids = createPlan(CONFIG(disc), { host }).steps.map(({ id }) => id);
+    expect(ids).toContain('hdc-nodes');
+    expect(ids.includes('hdc-backend')).toBe(isAwaited);
+  });
+
   test('is found by its name and by its number', async () => {
     const domain = await domainOf((await withDrive('')).memory);
     expect(requireDrive(domain, 'hdc', null).devid).toBe(5632);
