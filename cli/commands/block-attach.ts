@@ -6,6 +6,8 @@ import type { RunningDomain } from '../../lib/plan/running.ts';
 import type { ConfiguredDisk } from '../../lib/config/domain.ts';
 import type { HostFacts } from '../../lib/base/facts.ts';
 import { resolveDisk } from '../../lib/resolve/disks.ts';
+import { resolveLateDeviceModel, type DiskReceiver } from '../../lib/resolve/late-device-model.ts';
+import { readMaxMemory } from '../../lib/host/inventory.ts';
 import { diskJson } from '../../lib/libxl-json/devices.ts';
 import { printJson } from '../../lib/libxl-json/json.ts';
 import { keptDisk } from '../../lib/libxl-json/kept.ts';
@@ -34,29 +36,33 @@ export const run: RunOf<'block-attach'> = (context, { options, words }) => {
   return withHost(context, async (host) => {
     const domain = await requireDomain(host.ports.store, domainWord);
     const paths = pathsOfDisk(disk);
+    const owner = { ...domain, maxKiB: await readMaxMemory(host.ports.store, domain.domid) };
     const intent = intentOf(context, options);
     if (intent.kind === 'run') {
-      await carryOut(planFor(configured, domain, await hostFacts(host, paths), context), host, context, {
+      await carryOut(planFor(configured, owner, await hostFacts(host, paths), context), host, context, {
         quiet: false,
       });
       return 0;
     }
     const { facts } = await factsForPlan(context, options, paths);
-    printPlan(planFor(configured, domain, facts, context), intent.format, context.terminal, () => []);
+    printPlan(planFor(configured, owner, facts, context), intent.format, context.terminal, () => []);
     return 0;
   });
 };
 
 function planFor(
   configured: ConfiguredDisk,
-  domain: RunningDomain,
+  domain: RunningDomain & DiskReceiver,
   facts: HostFacts,
   { terminal }: CommandContext,
 ): Plan {
   const owner = { domid: String(domain.domid), type: domain.type ?? 'pv', hotplug: true };
   const { value, diagnostics } = resolveDisk(configured, facts, owner);
-  const errors = diagnostics.filter(({ severity }: Diagnostic) => severity === 'error');
-  if (value === null || errors.length > 0) throw errorFrom(diagnostics);
-  printDiagnostics(diagnostics, terminal);
-  return planAttach(domain, { vbd: value.vbd, kept: keptDisk(configured.disk, value) }, facts);
+  if (value === null) throw errorFrom(diagnostics);
+  const model = resolveLateDeviceModel(domain, value.vbd, facts);
+  const all: readonly Diagnostic[] = [...diagnostics, ...model.diagnostics];
+  if (all.some(({ severity }) => severity === 'error')) throw errorFrom(all);
+  printDiagnostics(all, terminal);
+  const disk = { vbd: value.vbd, kept: keptDisk(configured.disk, value), deviceModel: model.value };
+  return planAttach(domain, disk, facts);
 }

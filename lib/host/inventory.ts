@@ -49,6 +49,12 @@ export async function readRunningDomain(store: StoreView, domid: number): Promis
   };
 }
 
+/** The most memory that a domain may have, in KiB, as its toolstack noted it; null where it did not. */
+export async function readMaxMemory(store: StoreView, domid: number): Promise<number | null> {
+  const noted = await store.read(`/local/domain/${domid}/memory/static-max`);
+  return noted !== null && /^\d{1,12}$/.test(noted) ? Number(noted) : null;
+}
+
 /** What a domain is called; null where xenstore knows neither its name nor its uuid. */
 export async function readIdentity(
   store: StoreView,

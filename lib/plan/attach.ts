@@ -5,7 +5,9 @@ import { vbdNodes, vbdPaths, vbdXenbusPath, type Vbd } from '../device/vbd.ts';
 import { DEVICE_CLASSES } from '../disk/decision.ts';
 import { isDscowScript } from '../disk/dscow.ts';
 import type { JsonObject } from '../libxl-json/json.ts';
+import type { ResolvedDeviceModel } from '../resolve/resolved.ts';
 import { HOTPLUG_TIMEOUT_MS } from './close.ts';
+import { lateDeviceModelSteps } from './device-model.ts';
 import { keepDevice } from './keep.ts';
 import type { RunningDomain } from './running.ts';
 import type { Plan, Step } from './step.ts';
@@ -42,19 +44,32 @@ export interface AttachedDisk {
   readonly vbd: Vbd;
   /** What is kept of it in the domain's configuration, in libxl's JSON. */
   readonly kept: JsonObject;
+  /** The QEMU that has to be started for it. */
+  readonly deviceModel?: ResolvedDeviceModel | null;
 }
 
 /** Attaches one disk to a running domain. */
 export function planAttach(
   domain: Pick<RunningDomain, 'domid' | 'name' | 'uuid' | 'devices'>,
-  { vbd, kept }: AttachedDisk,
+  { vbd, kept, deviceModel = null }: AttachedDisk,
   facts: Pick<HostFacts, 'host' | 'dirs'>,
 ): Plan {
-  const steps = attachSteps(vbd, { facts, after: [], served: [], hotplug: true });
+  const owner = domain.name ?? `domain ${domain.domid}`;
+  const model =
+    deviceModel === null
+      ? []
+      : lateDeviceModelSteps({ name: domain.name ?? String(domain.domid), facts }, deviceModel, `${vbd.vdev}-nodes`);
+  const steps = attachSteps(vbd, {
+    facts,
+    after: model.slice(0, 1).map(({ id }) => id),
+    served: model.map(({ id }) => id),
+    hotplug: true,
+  });
   return {
-    title: `attach ${vbd.vdev} to ${domain.name ?? `domain ${domain.domid}`}`,
-    bindings: {},
+    title: `attach ${vbd.vdev} to ${owner}`,
+    bindings: { domid: String(domain.domid) },
     steps: [
+      ...model,
       ...steps,
       ...keepDevice(domain, facts, { name: vbd.vdev, list: 'disks', device: kept, needs: [`${vbd.vdev}-nodes`] }),
       ...(guestConnects(domain) && facts.host === 'xen' ? [waitForGuest(vbd, steps)] : []),

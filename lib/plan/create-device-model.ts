@@ -1,15 +1,12 @@
 import { overlayStep } from './attach.ts';
 import { hole, t } from '../base/text.ts';
 import { domainPath } from '../device/domain.ts';
-import { deviceModelLog, libxenstatSocket, qmpSocket } from '../device/files.ts';
+import { qmpSocket } from '../device/files.ts';
 import type { Resolved, ResolvedDeviceModel } from '../resolve/resolved.ts';
-import type { Action, QmpCommand, Step, StoreOp, Take } from './step.ts';
+import { MODEL, removeMonitors, spawnDeviceModel } from './device-model.ts';
+import type { QmpCommand, Step, StoreOp, Take } from './step.ts';
 
 const D = hole('domid');
-/** Where a device model and its toolstack meet (libxl_dm.c). */
-const MODEL = t`/local/domain/0/device-model/${D}`;
-/** libxl's bound (LIBXL_DEVICE_MODEL_START_TIMEOUT). */
-const START_TIMEOUT_MS = 60_000;
 /** libxl's bound for its questions after the start (LIBXL_QMP_CMD_TIMEOUT). */
 const QUERY_TIMEOUT_MS = 10_000;
 
@@ -19,12 +16,13 @@ export function deviceModelSteps(domain: Resolved): Step[] {
   if (deviceModel === null) return [];
   return [
     prepare(domain),
-    spawn(domain, deviceModel),
+    spawnDeviceModel(domain, deviceModel, spawnsAfter(domain)),
     ...(facts.host === 'xen' ? noteConsoles(domain, deviceModel) : []),
   ];
 }
 
-function prepare({ type, bios, facts }: Resolved): Step {
+function prepare(domain: Resolved): Step {
+  const { type, bios } = domain;
   const hvmloader: StoreOp[] =
     type === 'hvm'
       ? [
@@ -32,49 +30,28 @@ function prepare({ type, bios, facts }: Resolved): Step {
           { op: 'write', path: t`${domainPath(D)}/hvmloader/allow-memory-relocate`, value: '0' },
         ]
       : [];
-  const monitors: Action[] = [qmpSocket(facts.dirs, D), libxenstatSocket(facts.dirs, D)].map((path) => ({
-    kind: 'file',
-    op: 'remove',
-    path,
-  }));
   return {
     id: 'device-model-nodes',
     title: 'prepare the device model’s nodes',
     why: type === 'hvm' ? 'hvmloader reads which firmware to start; QEMU reports here' : 'QEMU reports here',
     needs: ['introduce'],
     action: { kind: 'store', transaction: false, ops: [...hvmloader, { op: 'mkdir', path: MODEL }] },
-    undo: [{ kind: 'store', transaction: false, ops: [{ op: 'prune', path: MODEL }] }, ...monitors],
+    undo: [{ kind: 'store', transaction: false, ops: [{ op: 'prune', path: MODEL }] }, ...removeMonitors(domain)],
   };
 }
 
-function spawn(domain: Resolved, { argv, env, why }: ResolvedDeviceModel): Step {
-  const pidPath = t`${domainPath(D)}/image/device-model-pid`;
-  // QEMU on Xen reads the backends that it serves when it starts, so their nodes come first. Where it is the machine, the
-  // daemon plugs disks whenever their nodes appear.
-  const backends = [
+/**
+ * QEMU on Xen reads the backends that it serves when it starts, so their nodes come first. Where it is the machine, the
+ * daemon plugs disks whenever their nodes appear.
+ */
+function spawnsAfter({ disks, vfbs, keyboards, facts }: Resolved): string[] {
+  if (facts.host === 'embedded') return disks.flatMap(({ vbd }) => overlayStep(vbd, facts));
+  return [
     'console-nodes',
-    ...domain.disks.map(({ vbd }) => `${vbd.vdev}-nodes`),
-    ...domain.vfbs.map(({ devid }) => `vfb${devid}-nodes`),
-    ...Array.from({ length: domain.keyboards }, (_, devid) => `vkb${devid}-nodes`),
+    ...disks.map(({ vbd }) => `${vbd.vdev}-nodes`),
+    ...vfbs.map(({ devid }) => `vfb${devid}-nodes`),
+    ...Array.from({ length: keyboards }, (_, devid) => `vkb${devid}-nodes`),
   ];
-  const overlays = domain.disks.flatMap(({ vbd }) => overlayStep(vbd, domain.facts));
-  return {
-    id: 'device-model',
-    title: 'start the device model',
-    why,
-    needs: ['device-model-nodes', ...(domain.facts.host === 'xen' ? backends : overlays)],
-    action: {
-      kind: 'spawn',
-      argv,
-      env,
-      log: deviceModelLog(domain.facts.dirs, domain.name),
-      pidPath,
-      domid: D,
-      ready: { path: t`${MODEL}/state`, value: 'running', timeoutMs: START_TIMEOUT_MS },
-    },
-    binds: { 'device-model-pid': 'pid' },
-    undo: [{ kind: 'kill', pid: { path: pidPath }, signal: 'SIGHUP', graceMs: 5_000, domid: D }],
-  };
 }
 
 /**

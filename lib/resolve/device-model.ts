@@ -1,4 +1,4 @@
-import { XlError, type Diagnostic } from '../base/error.ts';
+import { XlError, type Diagnostic, type Where } from '../base/error.ts';
 import type { HostFacts } from '../base/facts.ts';
 import { hole, t, type Text } from '../base/text.ts';
 import { kib } from '../base/units.ts';
@@ -50,7 +50,10 @@ export function resolveDeviceModel(
   const options = deviceModel(config, facts, devices);
   try {
     const { argv, env, warnings } = deviceModelArgv(options);
-    return { value: { options, argv, env, why }, diagnostics: [...warnings, ...missingQemu(config, facts, why)] };
+    return {
+      value: { options, argv, env, why },
+      diagnostics: [...warnings, ...missingQemu(ownQemu(config), facts, why)],
+    };
   } catch (error) {
     // The first thing that QEMU would refuse, with all others beside it.
     if (error instanceof XlError) return { value: null, diagnostics: error.diagnostics };
@@ -69,9 +72,17 @@ function reasonForQemu({ type }: DomainConfig, { host }: HostFacts, { disks, vfb
   return served.length === 0 ? null : `QEMU serves ${served.join(', ')}`;
 }
 
-/** A QEMU that is not there is found before anything is made, the user's own too. */
-function missingQemu(config: DomainConfig, { qemu, host, paths }: HostFacts, why: string): Diagnostic[] {
-  const own = config.keys.device_model_override;
+const ownQemu = (config: DomainConfig) => ({
+  own: config.keys.device_model_override,
+  ...place(config, 'device_model_override'),
+});
+
+/** A QEMU that is not there is found before anything is made, the user's own (`device_model_override=`, said at `where`) too. */
+export function missingQemu(
+  { own, ...said }: { readonly own: string | null; readonly where?: Where },
+  { qemu, host, paths }: HostFacts,
+  why: string,
+): Diagnostic[] {
   const there = own === null ? qemu.version !== null : paths[own]?.kind !== 'missing';
   if (there) return [];
   const packageName = host === 'embedded' ? 'qemu-system-x86' : 'qemu-system-xen';
@@ -80,7 +91,7 @@ function missingQemu(config: DomainConfig, { qemu, host, paths }: HostFacts, why
       severity: 'error',
       code: 'qemu-missing',
       message: `no QEMU answers at ${own ?? qemu.path}, and the domain needs one: ${why}`,
-      ...place(config, 'device_model_override'),
+      ...said,
       hint:
         own === null
           ? `install it: apt-get install ${packageName}`
@@ -172,7 +183,13 @@ function kernelMachine(facts: HostFacts, { boot }: Devices): MachineOptions {
   };
 }
 
-const xenTarget = ({ dirs }: HostFacts): XenTarget => ({ kind: 'xen', runDir: dirs.run, restrict: null, runAs: null });
+/** Xen's device model, with all that it may do. */
+export const xenTarget = ({ dirs }: HostFacts): XenTarget => ({
+  kind: 'xen',
+  runDir: dirs.run,
+  restrict: null,
+  runAs: null,
+});
 
 function embeddedTarget({ type, keys }: DomainConfig, { dirs, qemu }: HostFacts): EmbeddedTarget {
   return {
