@@ -20,18 +20,23 @@ export async function watchEnd(
 ): Promise<End | null> {
   let sleeps = false;
   const ends = ports.store.watch('@releaseDomain', { signal })[Symbol.asyncIterator]();
-  while ((await ends.next()).done !== true) {
-    const info = await ports.hypervisor.call({ op: 'getdomaininfo', domid: String(domid) }, signal);
-    if (info.uuid !== uuid) return { kind: 'destroyed' };
-    // Somebody destroys it: its end is said once more when it is over.
-    if (info.dying === '1' || info.shutdown === '' || info.shutdown === undefined) {
-      sleeps = false;
-      continue;
+  try {
+    while ((await ends.next()).done !== true) {
+      const info = await ports.hypervisor.call({ op: 'getdomaininfo', domid: String(domid) }, signal);
+      if (info.uuid !== uuid) return { kind: 'destroyed' };
+      // Somebody destroys it: its end is said once more when it is over.
+      if (info.dying === '1' || info.shutdown === '' || info.shutdown === undefined) {
+        sleeps = false;
+        continue;
+      }
+      const reason = Number(info.shutdown);
+      if (reason !== SUSPENDED) return { kind: 'shutdown', reason };
+      if (!sleeps) suspended();
+      sleeps = true;
     }
-    const reason = Number(info.shutdown);
-    if (reason !== SUSPENDED) return { kind: 'shutdown', reason };
-    if (!sleeps) suspended();
-    sleeps = true;
+    return null;
+  } finally {
+    // A guest that reboots often has as many of these in one monitor.
+    await ends.return?.();
   }
-  return null;
 }

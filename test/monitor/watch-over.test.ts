@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events';
 import { describe, expect, test } from 'vitest';
 import { memoryHost, type MemoryHost, type MemoryHostOptions } from '../../lib/host/memory/host.ts';
 import { readRunningDomain } from '../../lib/host/inventory.ts';
@@ -56,6 +57,23 @@ const identities = (memory: MemoryHost) =>
 const macOf = (memory: MemoryHost, domid: number) => memory.store.read(`/libxl/${domid}/device/vif/0/mac`);
 
 describe('a monitor', { timeout: 60_000 }, () => {
+  test('hears of one end at a time, however often its guest reboots', async () => {
+    const { memory, log, over } = await monitored();
+    const listeners = () => getEventListeners(signal, 'abort').length;
+    const waits = (domid: number) => () => log.some((line) => line.includes(`(domid ${domid}) to die`));
+    await eventually(waits(1)).toBe(true);
+    await eventually(listeners).toBeGreaterThan(0);
+    const atFirst = listeners();
+    end(memory, 1, 1);
+    await eventually(waits(2)).toBe(true);
+    end(memory, 2, 1);
+    await eventually(waits(3)).toBe(true);
+    await eventually(listeners).toBe(atFirst);
+    end(memory, 3, 0);
+    await over;
+    expect(listeners()).toBeLessThan(atFirst);
+  });
+
   test('makes the domain again that reboots, with the same uuid and addresses', async () => {
     const { memory, log, over, directories } = await monitored();
     const mac = macOf(memory, 1);
