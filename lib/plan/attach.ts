@@ -1,5 +1,6 @@
 import type { HostFacts } from '../base/facts.ts';
 import { show, t, type Text } from '../base/text.ts';
+import { deviceModelLog } from '../device/files.ts';
 import { addDevice, removeDevice, XenbusState } from '../device/nodes.ts';
 import { vbdNodes, vbdPaths, vbdXenbusPath, type Vbd } from '../device/vbd.ts';
 import { DEVICE_CLASSES } from '../disk/decision.ts';
@@ -19,7 +20,9 @@ const CONNECT_TIMEOUT_MS = { xen: 10_000, embedded: 60_000 } as const;
 const GUEST_TIMEOUT_MS = 5_000;
 
 export interface AttachSteps {
-  readonly facts: Pick<HostFacts, 'host'>;
+  readonly facts: Pick<HostFacts, 'host' | 'dirs'>;
+  /** The name of the domain, and so of its QEMU's log. */
+  readonly domain: string;
   /** Steps before the nodes are written. */
   readonly after: readonly string[];
   /** Steps before anybody can serve the disk: the device model, for the backends that live in it. */
@@ -55,12 +58,11 @@ export function planAttach(
   facts: Pick<HostFacts, 'host' | 'dirs'>,
 ): Plan {
   const owner = domain.name ?? `domain ${domain.domid}`;
-  const model =
-    deviceModel === null
-      ? []
-      : lateDeviceModelSteps({ name: domain.name ?? String(domain.domid), facts }, deviceModel, `${vbd.vdev}-nodes`);
+  const name = domain.name ?? String(domain.domid);
+  const model = deviceModel === null ? [] : lateDeviceModelSteps({ name, facts }, deviceModel, `${vbd.vdev}-nodes`);
   const steps = attachSteps(vbd, {
     facts,
+    domain: name,
     after: model.slice(0, 1).map(({ id }) => id),
     served: model.map(({ id }) => id),
     hotplug: true,
@@ -188,7 +190,8 @@ const isServed = ({ backend, target }: Vbd, { facts: { host } }: AttachSteps): b
  * libxl does not wait for backends in QEMU at all, so a missing image shows up as a guest without a disk. We wait for
  * every one that comes.
  */
-function waitForBackend(vbd: Vbd, { facts, served, hotplug }: AttachSteps): Step {
+function waitForBackend(vbd: Vbd, { facts, domain, served, hotplug }: AttachSteps): Step {
+  const inQemu = vbd.backend === 'qdisk' && vbd.backendDomid === '0';
   const { backend, frontend } = vbdPaths(vbd);
   const { InitWait, Initialised, Connected, Closing, Closed } = XenbusState;
   // The embedded host's driver plays the frontend too: there a disk is Connected or it is not there.
@@ -207,6 +210,7 @@ function waitForBackend(vbd: Vbd, { facts, served, hotplug }: AttachSteps): Step
       subject: `the backend of ${vbd.vdev}`,
       ends: { backend, frontend },
       evidence: [t`${backend}/state`, t`${frontend}/state`, t`${backend}/hotplug-status`, t`${backend}/hotplug-error`],
+      ...(inQemu ? { log: deviceModelLog(facts.dirs, domain) } : {}),
       timeout: 'error',
     },
     undo: hotplug && facts.host === 'embedded' ? letGo(backend) : [],

@@ -27,6 +27,7 @@ export function planCreate(domain: Resolved, { paused = false, given }: CreateOp
   const disks = domain.disks.map(({ vbd }) =>
     attachSteps(vbd, {
       facts: domain.facts,
+      domain: domain.name,
       after: ['introduce'],
       served: servedBy(domain, vbd.backend),
       hotplug: false,

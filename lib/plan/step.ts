@@ -150,6 +150,8 @@ export interface WaitAction {
   readonly ends?: { readonly backend: Text; readonly frontend: Text };
   /** Nodes whose values go into the error. */
   readonly evidence: readonly Text[];
+  /** The log of whoever is waited for: its last lines go into the error. */
+  readonly log?: string;
   /** What a timeout is: an error, or accepted and said (`the guest does not answer`). */
   readonly timeout: 'error' | 'warning';
 }

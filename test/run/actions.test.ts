@@ -222,6 +222,17 @@ describe('a wait', () => {
     expect(error.evidence[0]?.lines[0]).toBe('/w/state = "1"');
   });
 
+  test('says what whoever is waited for has in its log, where that is known', async () => {
+    const host = memoryHost();
+    const log = '/var/log/xen/qemu-dm-g.log';
+    host.processes.logs.set(log, ['VNC server running', 'failed to create drive']);
+    const last = { title: `last lines of ${log}`, lines: ['VNC server running', 'failed to create drive'] };
+    expect((await failure(host, wait({ log }))).evidence).toContainEqual(last);
+    for (const without of [wait({ log: '/var/log/none' }), wait()]) {
+      expect((await failure(host, without)).evidence.map(({ title }) => title)).not.toContain(last.title);
+    }
+  });
+
   test('says of a device how far each end came, in its words and its evidence', async () => {
     const host = memoryHost({ backends: 'silent' });
     host.store.write('/b/state', '2');

@@ -1,7 +1,7 @@
-import { XlError } from '../../base/error.ts';
+import { XlError, type Evidence } from '../../base/error.ts';
 import { describeXenbusState } from '../../base/xenbus.ts';
 import type { ActionContext, ActionResult } from '../context.ts';
-import { nodeEvidence, printable } from '../evidence.ts';
+import { logEvidence, nodeEvidence, printable } from '../evidence.ts';
 import type { FilledActionOf } from '../fill.ts';
 import { viewHandshake, type HandshakeView } from './handshake.ts';
 import { watchNode } from './watch.ts';
@@ -46,7 +46,7 @@ async function failure(action: Wait, value: string | null, context: ActionContex
       ? `${action.path} became ${printable(value ?? 'nothing')}`
       : `it is ${describeXenbusState(value)}`;
   return new XlError('wait-failed', `waited for ${action.subject}, but ${became}`, {
-    evidence: await nodeEvidence(context.ports, action.evidence),
+    evidence: await evidenceOf(action, action.evidence, context),
     hint: 'the nodes below say what the other side found',
   });
 }
@@ -55,13 +55,19 @@ async function timeout(action: Wait, context: ActionContext): Promise<XlError> {
   const view = await viewOf(action, context);
   const message = `waited ${seconds(action.timeoutMs)} for ${action.subject} in vain${behind(view)}`;
   return new XlError('wait-timed-out', message, {
-    evidence: await nodeEvidence(context.ports, [
-      action.path,
-      ...action.evidence.filter((path) => path !== action.path),
-    ]),
+    evidence: await evidenceOf(
+      action,
+      [action.path, ...action.evidence.filter((path) => path !== action.path)],
+      context,
+    ),
     hint: view?.hint ?? 'the nodes below show how far each side came',
   });
 }
+
+const evidenceOf = async ({ log }: Wait, nodes: readonly string[], { ports }: ActionContext): Promise<Evidence[]> => [
+  ...(await nodeEvidence(ports, nodes)),
+  ...(log === undefined ? [] : await logEvidence(ports, log)),
+];
 
 const viewOf = async ({ ends }: Wait, { ports }: ActionContext): Promise<HandshakeView | null> =>
   ends === undefined ? null : viewHandshake(ports, ends);

@@ -161,7 +161,13 @@ export function planMachine(domain: TestDomain, dir: StateDir): Plan {
         undo: [{ kind: 'store', transaction: true, ops: removeDomain({ domid: D, uuid }) }],
       }),
       ...domain.disks.flatMap((vbd) =>
-        attachSteps(vbd, { facts, after: ['skeleton'], served: ['model'], hotplug: false }),
+        attachSteps(vbd, {
+          facts: { ...facts, dirs },
+          domain: name,
+          after: ['skeleton'],
+          served: ['model'],
+          hotplug: false,
+        }),
       ),
       step('model', ['skeleton', ...domain.disks.map(({ vdev }) => `${vdev}-nodes`)], {
         action: {
