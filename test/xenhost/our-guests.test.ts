@@ -1,80 +1,153 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { dom0, shell, stock, traces, until, xl, xlOkay } from './dom0.ts';
-import { boot, disksIn, plainDevices, told } from './guests.ts';
+import { dom0, guestSays, shell, stock, traces, until, xlOkay } from './dom0.ts';
+import { boot, BOOT_MS, disksIn, plainDevices, sweepAway, told } from './guests.ts';
 
-/** The harness's guests with a kernel; what each says that it is, and how many disks it has. */
-const GUESTS = [
-  { name: 'pvh', type: 'pvh', disks: 2, consoles: ['pv'], hasQemu: true },
-  { name: 'pv', type: 'pv', disks: 2, consoles: ['pv'], hasQemu: true },
-  { name: 'pv-net', type: 'pv', disks: 1, consoles: ['pv'], hasQemu: false },
-  { name: 'hvm', type: 'hvm', disks: 2, consoles: ['pv', 'serial'], hasQemu: true },
+/** One disk of each kind, to attach; what the guest reads at its beginning, or null for an image of zeros. */
+const MORE_DISKS = [
+  { vdev: 'xvdc', disk: '/guests/disks/cd1.iso,raw,xvdc,r', words: 'disc' },
+  { vdev: 'xvdd', disk: '/guests/disks/extra.qcow2,qcow2,xvdd,rw', words: null },
+  { vdev: 'xvde', disk: 'phy:/dev/loop6,xvde,w', words: 'loop' },
 ] as const;
+
+/** What stock xl attaches: a file by its script, and an image that QEMU serves. */
+const STOCKS_DISKS = [
+  { vdev: 'xvdf', disk: '/guests/disks/extra.img,raw,xvdf,rw' },
+  { vdev: 'xvdg', disk: '/guests/disks/extra.qcow2,qcow2,xvdg,rw' },
+] as const;
+
+/** Types a line at stock's own `xl console`, which wants a terminal; what it showed. */
+const stockConsole = (name: string, line: string) =>
+  shell(
+    `(sleep 2; printf '${line}\\r'; sleep 6; printf '\\035') | timeout 60 script -qec 'xl console -t pv ${name}' /dev/null; true`,
+  );
+
+interface Guest {
+  readonly name: string;
+  readonly type: 'pv' | 'pvh' | 'hvm';
+  /** How many disks its configuration has. */
+  readonly disks: number;
+  readonly consoles: readonly ('pv' | 'serial')[];
+}
+
+/** What every guest with a kernel does, from its creation to its end; `more` is what only this one can show. */
+function aGuestOfOurs({ name, type, disks, consoles }: Guest, more: () => void): void {
+  describe(`${name}, a guest of ours`, () => {
+    let before: string[];
+    beforeAll(async () => {
+      before = await traces();
+    });
+    afterAll(() => sweepAway(name));
+
+    const bothListTheSameDisks = async () =>
+      expect(await xlOkay('block-list', name)).toBe(await stock('block-list', name));
+
+    it(
+      'is created and starts',
+      async () => {
+        await boot(name, () => xlOkay('create', `/guests/${name}.cfg`));
+        expect(await shell(`cat /var/log/xen/guest-${name}.log`)).toContain(`hypervisor xen ${type.toUpperCase()}`);
+      },
+      BOOT_MS,
+    );
+
+    it.each(consoles)('answers on its console: %s', async (console) => {
+      expect(await told(name, 'cat /sys/hypervisor/guest_type', ['-t', console])).toBe(type.toUpperCase());
+    });
+
+    it('is known to stock xl with its configuration and its disks', async () => {
+      const [listed] = JSON.parse(await stock('list', '-l', name)) as [
+        { config: { c_info: unknown; disks: unknown[] } },
+      ];
+      expect(listed.config.c_info).toMatchObject({ name, type });
+      expect(listed.config.disks).toHaveLength(disks);
+      expect(await disksIn(name, disks)).toBe(disks);
+      await bothListTheSameDisks();
+    });
+
+    it('gets a raw, a qcow2 and a phy disk, reads them, and gives them back', async () => {
+      for (const { disk } of MORE_DISKS) await xlOkay('block-attach', name, disk);
+      expect(await disksIn(name, disks + MORE_DISKS.length)).toBe(disks + MORE_DISKS.length);
+      const begins = MORE_DISKS.filter(({ words }) => words !== null);
+      const heads = await told(
+        name,
+        `for d in ${begins.map(({ vdev }) => vdev).join(' ')}; do head -c 4 /dev/$d; done`,
+      );
+      expect(heads).toBe(begins.map(({ words }) => words).join(''));
+      await bothListTheSameDisks();
+      for (const { vdev } of MORE_DISKS) await xlOkay('block-detach', name, vdev);
+      expect(await disksIn(name, disks)).toBe(disks);
+      await bothListTheSameDisks();
+    });
+
+    more();
+
+    it('gets disks from stock xl and gives them back', async () => {
+      for (const { disk } of STOCKS_DISKS) await stock('block-attach', name, disk);
+      expect(await disksIn(name, disks + STOCKS_DISKS.length)).toBe(disks + STOCKS_DISKS.length);
+      await bothListTheSameDisks();
+      for (const { vdev } of STOCKS_DISKS) await stock('block-detach', name, vdev);
+      expect(await disksIn(name, disks)).toBe(disks);
+      await bothListTheSameDisks();
+    });
+
+    it('answers on its console to stock xl', async () => {
+      expect(await stockConsole(name, 'echo answer-$((6*7))')).toContain('answer-42');
+    });
+
+    it(
+      'is saved and restored by stock xl',
+      async () => {
+        await stock('save', name, `/root/${name}.save`);
+        expect((await dom0('xl', 'domid', name)).status).not.toBe(0);
+        await stock('restore', `/root/${name}.save`);
+        await shell(`rm /root/${name}.save`);
+        expect(await disksIn(name, disks)).toBe(disks);
+        await bothListTheSameDisks();
+      },
+      BOOT_MS,
+    );
+
+    it('is destroyed, and nothing is left', async () => {
+      await xlOkay('destroy', name);
+      // Its monitor sees the end and goes, too.
+      await until('nothing is left', async () => String(await traces()) === String(before));
+    });
+
+    it('is destroyed by stock xl, and nothing is left', async () => {
+      await xlOkay('create', '-p', `/guests/${name}.cfg`);
+      await stock('destroy', name);
+      await until('nothing is left', async () => String(await traces()) === String(before));
+    });
+  });
+}
 
 beforeAll(plainDevices);
 
-describe.each(GUESTS)('$name, a guest of ours', ({ name, type, disks, consoles, hasQemu }) => {
-  let before: string[];
+aGuestOfOurs({ name: 'pvh', type: 'pvh', disks: 2, consoles: ['pv'] }, () => {
+  it(
+    'starts again when it is told to, under a new number',
+    async () => {
+      const domid = Number(await xlOkay('domid', 'pvh'));
+      await xlOkay('reboot', 'pvh');
+      await guestSays('pvh', 'guest: ready', 2);
+      expect(Number(await stock('domid', 'pvh'))).toBeGreaterThan(domid);
+      expect(await disksIn('pvh', 2)).toBe(2);
+    },
+    BOOT_MS,
+  );
+});
 
-  beforeAll(async () => {
-    before = await traces();
-  });
-  afterAll(() => dom0('xl', 'destroy', name));
-
-  it('is created and starts', async () => {
-    await boot(name, () => xlOkay('create', `/guests/${name}.cfg`));
-    expect(await shell(`cat /var/log/xen/guest-${name}.log`)).toContain(`hypervisor xen ${type.toUpperCase()}`);
-  });
-
-  it.each(consoles)('answers on its console: %s', async (console) => {
-    expect(await told(name, 'cat /sys/hypervisor/guest_type', ['-t', console])).toBe(type.toUpperCase());
-  });
-
-  it('has its disks, as stock xl sees them too', async () => {
-    expect(await disksIn(name, disks)).toBe(disks);
-    expect(await xlOkay('block-list', name)).toBe(await stock('block-list', name));
-  });
-
-  it('is known to stock xl with its configuration', async () => {
-    const [listed] = JSON.parse(await stock('list', '-l', name)) as [{ config: { c_info: unknown; disks: unknown[] } }];
-    expect(listed.config.c_info).toMatchObject({ name, type });
-    expect(listed.config.disks).toHaveLength(disks);
-  });
-
-  const formats = [
-    { format: 'raw', vdev: 'xvdc', disk: '/guests/disks/cd1.iso,raw,xvdc,r', words: 'disc' },
-    { format: 'qcow2', vdev: 'xvdd', disk: '/guests/disks/extra.qcow2,qcow2,xvdd,rw', words: null },
-    { format: 'phy', vdev: 'xvde', disk: 'phy:/dev/loop6,xvde,w', words: 'loop' },
-  ].filter(({ format }) => hasQemu || format !== 'qcow2');
-
-  it.each(formats)('gets a disk and gives it back: $format', async ({ vdev, disk, words }) => {
-    await xlOkay('block-attach', name, disk);
-    expect(await disksIn(name, disks + 1)).toBe(disks + 1);
-    if (words !== null) expect(await told(name, `head -c 5 /dev/${vdev}`)).toContain(words);
-    expect(await xlOkay('block-list', name)).toBe(await stock('block-list', name));
-    await xlOkay('block-detach', name, vdev);
-    expect(await disksIn(name, disks)).toBe(disks);
-    expect(await xlOkay('block-list', name)).toBe(await stock('block-list', name));
-  });
-
-  // As with stock xl: a PV guest has a QEMU only where it began with a disk or a screen that needs one.
-  if (!hasQemu)
-    it('gets no disk that only a QEMU could serve', async () => {
-      const { status, stderr } = await xl('block-attach', name, '/guests/disks/extra.qcow2,qcow2,xvdd,rw');
-      expect(status).toBe(1);
-      expect(stderr).toContain('backend');
-      expect(await xlOkay('block-list', name)).toBe(await stock('block-list', name));
-    });
-
-  it('is destroyed, and nothing is left', async () => {
-    await xlOkay('destroy', name);
-    expect(await traces()).toEqual(before);
+aGuestOfOurs({ name: 'pv', type: 'pv', disks: 2, consoles: ['pv'] }, () => {
+  it('runs no further while it is paused', async () => {
+    await xlOkay('pause', 'pv');
+    expect(await stock('list', 'pv')).toContain(' --p--- ');
+    await xlOkay('unpause', 'pv');
+    expect(await told('pv', 'echo again')).toBe('again');
   });
 });
 
-describe('pv-net, which has an interface and two vcpus', () => {
-  beforeAll(() => boot('pv-net', () => xlOkay('create', '/guests/pv-net.cfg')));
-  afterAll(() => dom0('xl', 'destroy', 'pv-net'));
-
+// It begins without a QEMU: the qcow2 disk starts one.
+aGuestOfOurs({ name: 'pv-net', type: 'pv', disks: 1, consoles: ['pv'] }, () => {
   it('has both vcpus', async () => {
     expect(await told('pv-net', 'nproc')).toBe('2');
   });
@@ -86,17 +159,20 @@ describe('pv-net, which has an interface and two vcpus', () => {
     expect(await xlOkay('network-list', 'pv-net')).toBe(await stock('network-list', 'pv-net'));
   });
 
-  it('ends when it is told to, and is waited for', async () => {
+  it('goes down when it is told to, is waited for, and its monitor clears it away', async () => {
     await xlOkay('shutdown', '-w', 'pv-net');
-    await until(
-      'stock xl sees its end',
-      async () => / [r-][b-]-s/.test(await stock('list')) || (await dom0('xl', 'list', 'pv-net')).status !== 0,
-    );
+    await until('it is gone', async () => (await dom0('xl', 'list', 'pv-net')).status !== 0);
+    await boot('pv-net', () => xlOkay('create', '/guests/pv-net.cfg'));
+    // The QEMU that stock xl does not start.
+    await xlOkay('block-attach', 'pv-net', MORE_DISKS[1].disk);
+    await xlOkay('block-detach', 'pv-net', MORE_DISKS[1].vdev);
   });
 });
 
+aGuestOfOurs({ name: 'hvm', type: 'hvm', disks: 2, consoles: ['pv', 'serial'] }, () => undefined);
+
 describe('an HVM guest of ours that boots from its disk', () => {
-  afterAll(() => dom0('xl', 'destroy', 'hvm-disk'));
+  afterAll(() => sweepAway('hvm-disk'));
 
   it('runs its boot sector, which is heard on the serial line', async () => {
     const before = await traces();
@@ -104,7 +180,7 @@ describe('an HVM guest of ours that boots from its disk', () => {
     const terminal = '$(xenstore-read /local/domain/$(xl domid hvm-disk)/serial/0/tty)';
     expect(await shell(`timeout 200 head -1 < ${terminal}`)).toContain('guest: boot sector ready');
     await xlOkay('destroy', 'hvm-disk');
-    expect(await traces()).toEqual(before);
+    await until('nothing is left', async () => String(await traces()) === String(before));
   });
 });
 
