@@ -17,7 +17,7 @@ const files = readdirSync(import.meta.dirname).filter(
   (name) => name.endsWith('.bench.ts') && (wanted.length === 0 || wanted.some((word) => name.startsWith(word))),
 );
 
-await build();
+await build({ types: false });
 const directory = mkdtempSync(join(tmpdir(), 'xl-ts-bench-'));
 symlinkSync(join(root, 'node_modules'), join(directory, 'node_modules'));
 const rows = [];
