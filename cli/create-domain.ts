@@ -1,5 +1,5 @@
 import { XlError } from '../lib/base/error.ts';
-import { pathsOf } from '../lib/resolve/paths.ts';
+import { pathsOf, pathsOfDisk } from '../lib/resolve/paths.ts';
 import type { Resolved } from '../lib/resolve/resolved.ts';
 import { PRIMARY_CONSOLE } from '../lib/host/xen/console.ts';
 import type { Plan } from '../lib/plan/step.ts';
@@ -22,7 +22,12 @@ const EXIT_FAILED = 3;
 /** Creates a domain on the host and stays with it as long as the user wants. Gives the exit status. */
 export function createDomain(read: ReadConfig, options: CreateOptions, context: CommandContext): Promise<number> {
   return withHost(context, async (host) => {
-    const facts = await hostFacts(host, pathsOf(read.config));
+    const { keys, disks } = read.config;
+    const facts = await hostFacts(host, pathsOf(read.config), {
+      images: disks.flatMap(({ disk }) => pathsOfDisk(disk)),
+      // One that is drawn is nobody's.
+      uuids: keys.uuid !== null,
+    });
     const { domain, plan } = planDomain(read, { facts, bindings: {} }, options, context);
     if (options.debug) printPage(domain, plan, context);
     try {

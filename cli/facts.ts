@@ -7,6 +7,7 @@ import {
   parseAssumptions,
   readFacts,
   type AssumeOptions,
+  type DomainQuestion,
 } from '../lib/host/facts.ts';
 import { pathFacts } from '../lib/host/facts/paths.ts';
 import { readInput, systemReason } from '../lib/host/input.ts';
@@ -22,9 +23,15 @@ export interface PlanningFacts {
   readonly bindings: Bindings;
 }
 
-/** The facts for a plan that is to run on this host. */
-export const hostFacts = ({ description, ports }: Host, paths: readonly string[]): Promise<HostFacts> =>
-  gatherFacts(description, { paths, store: ports.store });
+/**
+ * The facts for a plan that is to run on this host. Of other domains' images only those at `paths` are looked for, or at
+ * fewer where the plan says which of them are disks: what it does not ask is not read of a thousand domains.
+ */
+export const hostFacts = (
+  { description, ports }: Host,
+  paths: readonly string[],
+  { images = paths, uuids = true }: Partial<DomainQuestion> = {},
+): Promise<HostFacts> => gatherFacts(description, { paths, store: ports.store, domains: { images, uuids } });
 
 /**
  * The facts for a plan that is only shown: from a file, else read here, or assumed where the plan is for a Xen that this

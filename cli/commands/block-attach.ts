@@ -39,9 +39,14 @@ export const run: RunOf<'block-attach'> = (context, { options, words }) => {
     const owner = { ...domain, maxKiB: await readMaxMemory(host.ports.store, domain.domid) };
     const intent = intentOf(context, options);
     if (intent.kind === 'run') {
-      await carryOut(planFor(configured, owner, await hostFacts(host, paths), context), host, context, {
-        quiet: false,
-      });
+      await carryOut(
+        planFor(configured, owner, await hostFacts(host, paths, { uuids: false }), context),
+        host,
+        context,
+        {
+          quiet: false,
+        },
+      );
       return 0;
     }
     const { facts } = await factsForPlan(context, options, paths);

@@ -35,7 +35,10 @@ export const run: RunOf<'network-attach'> = (context, { options, words }) => {
   return withHost(context, async (host) => {
     const domain = await requireDomain(host.ports.store, domainWord);
     const intent = intentOf(context, options);
-    const facts = intent.kind === 'run' ? await hostFacts(host, []) : (await factsForPlan(context, options, [])).facts;
+    const facts =
+      intent.kind === 'run'
+        ? await hostFacts(host, [], { uuids: false })
+        : (await factsForPlan(context, options, [])).facts;
     const device = deviceFor(vif, domain, facts, context);
     const plan = planAttachVif(domain, { vif: device, kept: nicJson(vif, device) }, facts);
     if (intent.kind === 'print') {

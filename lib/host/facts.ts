@@ -1,10 +1,11 @@
 import type { HostDirs, HostFacts, PathFacts, QemuFacts } from '../base/facts.ts';
 import type { StoreView } from '../run/ports.ts';
 import type { Assumptions } from './facts/assume.ts';
-import { domainFacts } from './facts/domains.ts';
+import { domainFacts, type DomainQuestion } from './facts/domains.ts';
 import { pathFacts } from './facts/paths.ts';
 
 export { parseAssumptions, type Assumptions } from './facts/assume.ts';
+export type { DomainQuestion } from './facts/domains.ts';
 export { readFacts } from './facts/file.ts';
 
 /** A host as far as it is known without looking: which one it is, and where its things are. */
@@ -24,6 +25,8 @@ export interface GatherOptions {
   readonly directory?: string;
   /** The host's xenstore, or null where there is none to ask: then only dom0 exists. */
   readonly store: StoreView | null;
+  /** What the domains that there are matter for; everything unless said. */
+  readonly domains?: DomainQuestion;
 }
 
 /** Looks at a host: its QEMU, its tools, its domains and the paths, all at once. */
@@ -36,7 +39,7 @@ export async function gatherFacts(description: HostDescription, options: GatherO
     qemuVersion(qemu.path, `${dirs.state}/qemu-version.json`),
     pathFacts(options.paths, directory),
     toolFacts(dirs.scripts),
-    options.store === null ? [DOM0] : domainFacts(options.store),
+    options.store === null ? [DOM0] : domainFacts(options.store, options.domains),
   ]);
   return { schema: 1, ...description, qemu: { ...qemu, version }, domains, directory, paths, tools, assumed: [] };
 }

@@ -65,8 +65,16 @@ export async function readIdentity(
     store.read(`/local/domain/${domid}/vm`),
   ]);
   if (name === null && vm === null) return null;
-  return { name, uuid: (vm === null ? null : /^\/vm\/([0-9a-f-]{36})$/.exec(vm)?.[1]) ?? null };
+  return { name, uuid: uuidOfVm(vm) };
 }
+
+/** A domain's uuid; null where xenstore does not know it. */
+export const readUuid = async (store: StoreView, domid: number): Promise<string | null> =>
+  uuidOfVm(await store.read(`/local/domain/${domid}/vm`));
+
+/** `/vm/UUID` is where a domain's vm node lies. */
+const uuidOfVm = (vm: string | null): string | null =>
+  (vm === null ? null : /^\/vm\/([0-9a-f-]{36})$/.exec(vm)?.[1]) ?? null;
 
 /** The numbers of a domain's devices of a kind, in order. */
 export async function listDevids(store: StoreView, domid: number, kind: string): Promise<number[]> {

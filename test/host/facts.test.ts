@@ -131,9 +131,7 @@ test('domains are read from the store, with the images that they have open', asy
   node('/local/domain/3/vm', '/vm/6d1f0f3a-0000-4000-8000-000000000001');
   const disk = (devid: number, kind: string, keys: Record<string, string>): void => {
     const backend = `/local/domain/0/backend/${kind}/3/${devid}`;
-    node(`/libxl/3/device/vbd/${devid}/frontend`, `/local/domain/3/device/vbd/${devid}`);
-    node(`/libxl/3/device/vbd/${devid}/backend`, backend);
-    for (const [key, value] of Object.entries(keys)) node(`/libxl/3/device/vbd/${devid}/${key}`, value);
+    for (const [key, value] of Object.entries(keys)) node(`${backend}/${key}`, value);
   };
   disk(51712, 'vbd', { params: '/dev/vg/a:b', dev: 'xvda', mode: 'w' });
   disk(51728, 'qdisk', { params: 'qcow2:/images/b:c.qcow2', dev: 'xvdb', mode: 'r' });
@@ -149,6 +147,42 @@ test('domains are read from the store, with the images that they have open', asy
         { path: '/images/b:c.qcow2', vdev: 'xvdb', mode: 'r' },
       ],
     },
+  ]);
+});
+
+test('of domains no more is read than is asked', async () => {
+  const { store } = memoryHost();
+  const others = [3, 4, 5];
+  for (const domid of others) {
+    store.write(`/local/domain/${domid}/name`, `web-${domid}`);
+    store.write(`/local/domain/${domid}/vm`, `/vm/6d1f0f3a-0000-4000-8000-00000000000${domid}`);
+    const backend = `/local/domain/0/backend/qdisk/${domid}/51712`;
+    const keys = { params: `qcow2:/images/${domid}.qcow2`, dev: 'xvda', mode: 'w' };
+    for (const [key, value] of Object.entries(keys)) store.write(`${backend}/${key}`, value);
+  }
+  const port = memoryHostStore(store);
+  const asked: string[] = [];
+  const noting: typeof port = {
+    ...port,
+    read: (path) => (asked.push(path), port.read(path)),
+    directory: (path) => (asked.push(path), port.directory(path)),
+  };
+  const tell = async (question: Parameters<typeof domainFacts>[1]) => {
+    asked.length = 0;
+    return (await domainFacts(noting, question)).filter(({ domid }) => domid !== 0);
+  };
+
+  expect(await tell({ images: [], uuids: false })).toEqual(
+    others.map((domid) => ({ domid, name: `web-${domid}`, uuid: null, images: [] })),
+  );
+  // The list of domains, and each one's name, domain 0's too.
+  expect(asked).toHaveLength(2 + others.length);
+
+  const domains = await tell({ images: ['/images/4.qcow2'], uuids: false });
+  expect(domains.map(({ images }) => images)).toEqual([[], [{ path: '/images/4.qcow2', vdev: 'xvda', mode: 'w' }], []]);
+  expect(asked.filter((path) => path.includes('/qdisk/3'))).toEqual([
+    '/local/domain/0/backend/qdisk/3',
+    '/local/domain/0/backend/qdisk/3/51712/params',
   ]);
 });
 
