@@ -75,6 +75,18 @@ export const BEYOND: readonly {
     why: 'libxl says that all is well, and the guest has no disk.',
   },
   {
+    what: 'the name in the kept configuration after `rename`',
+    stock: 'the old one',
+    ours: 'the new one',
+    why: 'Both tools list the name that xenstore has; ours is also the one of the next life.',
+  },
+  {
+    what: '`target_memkb` of dom0 in `list -l`',
+    stock: '1 KiB too little',
+    ours: 'what xenstore has',
+    why: 'Nothing is kept of dom0’s video memory, and libxl adds its value for that, −1.',
+  },
+  {
     what: 'the kept configuration after `block-detach`, `network-detach`',
     stock: 'still has the device',
     ours: 'has it no more',
