@@ -2,7 +2,13 @@ import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { KERNEL, startPretendHost, whyNoPretendHost, type PretendHost, type Toolstack } from './pretend-host.ts';
+import {
+  KERNEL,
+  startPretendHost,
+  whyNoPretendHost,
+  type PretendHost,
+  type Toolstack,
+} from '../test/support/pretend-host.ts';
 
 const ROUNDS = 7;
 const DISKS = 8;

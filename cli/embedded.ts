@@ -66,6 +66,7 @@ export async function openEmbeddedHost({ terminal, signal }: CommandContext): Pr
     ports: embeddedPorts(connection),
     description,
     xen: null,
+    storeFeatures: () => connection.store.supportedFeatures({ signal }),
     journal: { directory: dir.root, identity },
     domains: async () => (await listDomains(connection, signal)).map(listedDomain),
     console: (domid) => openConsole(consoleClientSocket(dir, domid), signal),

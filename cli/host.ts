@@ -16,6 +16,8 @@ export interface Host {
   readonly description: HostDescription;
   /** The hypervisor, for questions that no plan asks; null on the embedded host, which has none. */
   readonly xen: Xen | null;
+  /** What its xenstored can give to domains, as bits; null where that cannot say. */
+  readonly storeFeatures: () => Promise<number | null>;
   /** Where runs keep their journals. */
   readonly journal: JournalPlace;
   readonly domains: () => Promise<ListedDomain[]>;

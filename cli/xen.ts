@@ -17,6 +17,7 @@ export async function openXenHost({ signal }: CommandContext): Promise<Host> {
     ports,
     description,
     xen,
+    storeFeatures: () => connection.store.supportedFeatures({ signal }),
     journal: { directory: description.dirs.state, identity },
     domains: async () => (await listXenDomains(xen, ports.store)).map(listedDomain),
     console: (domid, choice, consoleSignal) =>

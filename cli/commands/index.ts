@@ -255,13 +255,14 @@ export const commands = {
     summary: 'Set which CPUs a VCPU can use',
     description:
       'CPUs are written 0-3,5,^1, node:0 or all; - leaves an affinity as it is. Xen runs a VCPU on the CPUs of its hard ' +
-      'affinity alone, and on those of its soft one where it can.',
+      'affinity alone, and on those of its soft one where it can. Like xl, it leaves the configuration as it is: a domain ' +
+      'that reboots is not pinned any more.',
     options: [
       { name: 'force', letter: 'f', summary: 'Override also an affinity that Xen itself has narrowed for a while.' },
       {
         name: 'ignore-global-affinity-masks',
         letter: 'i',
-        summary: "Accepted for xl's sake: masks of xl.conf are not applied.",
+        summary: "Don't narrow the hard affinity by vm.cpumask, vm.pv.cpumask and vm.hvm.cpumask of xl.conf.",
       },
       ...planning,
     ],
@@ -295,7 +296,10 @@ export const commands = {
     summary: 'Get information about Xen host',
     description:
       'With a word, only the values of the lines that begin with it. On the embedded host: this machine and its QEMU.',
-    options: [{ name: 'numa', letter: 'n', summary: 'List host NUMA topology information.' }],
+    options: [
+      { name: 'numa', letter: 'n', summary: 'List host NUMA topology information.' },
+      { name: 'xenstore', letter: 'x', summary: "Also which features of domains' xenstore the host supports." },
+    ],
     minWords: 0,
     words: ['word'],
   },

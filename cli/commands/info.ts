@@ -1,17 +1,27 @@
+import type { Diagnostic } from '../../lib/base/error.ts';
 import { thisMachine } from '../../lib/host/real/machine.ts';
 import type { XenTopology } from '../../lib/host/xen/info.ts';
+import type { CommandContext } from '../command.ts';
 import type { Host } from '../host.ts';
 import { withHost } from '../open-host.ts';
-import { embeddedInfoEntries, infoLines, infoValues, xenInfoEntries, type InfoEntries } from '../print/info.ts';
+import { printDiagnostics } from '../print/error.ts';
+import {
+  embeddedInfoEntries,
+  infoLines,
+  infoValues,
+  withStoreFeatures,
+  xenInfoEntries,
+  type InfoEntries,
+} from '../print/info.ts';
 import { topologyData, withTopology } from '../print/topology.ts';
 import { requireXen } from '../require-xen.ts';
 import type { RunOf } from './index.ts';
 
-/** `xl info [KEY]`: the host, line by line, or the values of the lines that begin with KEY. */
+/** `xl info [-n] [-x] [KEY]`: the host, line by line, or the values of the lines that begin with KEY. */
 export const run: RunOf<'info'> = (context, { options, words: [word] }) =>
   withHost(context, async (host) => {
     const { terminal, global } = context;
-    const entries = await entriesOf(host);
+    const entries = options.xenstore ? await withFeatures(host, context) : await entriesOf(host);
     const topology = options.numa ? await topologyOf(host) : null;
     if (global.json) {
       const numa = topology === null ? {} : { numa: topologyData(topology) };
@@ -28,6 +38,21 @@ export const run: RunOf<'info'> = (context, { options, words: [word] }) =>
     }
     return 0;
   });
+
+/** A xenstored that cannot say is passed over: the other lines are as good as ever. */
+async function withFeatures(host: Host, { terminal }: CommandContext): Promise<InfoEntries> {
+  const [entries, features] = await Promise.all([entriesOf(host), host.storeFeatures()]);
+  if (features !== null) return withStoreFeatures(entries, features);
+  printDiagnostics([FEATURES_UNKNOWN], terminal);
+  return entries;
+}
+
+const FEATURES_UNKNOWN: Diagnostic = {
+  severity: 'warning',
+  code: 'store-features-unknown',
+  message: 'the xenstored of this host does not say which features it supports',
+  hint: 'those of Xen 4.22 and older cannot',
+};
 
 async function topologyOf(host: Host): Promise<XenTopology> {
   const xen = requireXen(

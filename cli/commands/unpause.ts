@@ -6,9 +6,10 @@ import type { RunOf } from './index.ts';
 /** `xl unpause DOMAIN`. As with xl the exit status is 0 even where the domain is none; the error is printed. */
 export const run: RunOf<'unpause'> = (context, { words }) =>
   withHost(context, async ({ ports }) => {
-    const domid = String(await requireDomid(ports.store, words[0]!));
+    const domid = await requireDomid(ports.store, words[0]!);
     try {
-      await ports.hypervisor.call({ op: 'unpausedomain', domid }, context.signal);
+      await ports.hypervisor.call({ op: 'unpausedomain', domid: String(domid) }, context.signal);
+      if (context.global.json) context.terminal.out(`${JSON.stringify({ domid, paused: false })}\n`);
     } catch (error) {
       printError(error, context.terminal, context.global);
     }

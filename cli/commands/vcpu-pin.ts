@@ -1,8 +1,11 @@
+import { dirname } from 'node:path';
+import { maskAffinity, readAffinityMasks } from '../../lib/config/affinity-masks.ts';
 import { readCpus, selectCpus } from '../../lib/config/cpus.ts';
 import { XlError } from '../../lib/base/error.ts';
 import { cpuTopology, getDomainInfo, physinfo } from '../../lib/host/xen/hypercalls.ts';
 import { listVcpus, type Vcpu } from '../../lib/host/xen/vcpus.ts';
 import type { Xen } from '../../lib/host/xen/version.ts';
+import type { RunningDomain } from '../../lib/plan/running.ts';
 import { planPin, type AffinityChange } from '../../lib/plan/vcpus.ts';
 import { carryOut } from '../carry-out.ts';
 import type { CommandContext } from '../command.ts';
@@ -16,7 +19,7 @@ import { requireXen } from '../require-xen.ts';
 import { usageError } from '../usage.ts';
 import type { ArgumentsOf, RunOf } from './index.ts';
 
-/** `xl vcpu-pin [-f] DOMAIN VCPU|all HARD|-|all [SOFT|-|all]`. */
+/** `xl vcpu-pin [-f] [-i] DOMAIN VCPU|all HARD|-|all [SOFT|-|all]`. */
 export const run: RunOf<'vcpu-pin'> = (context, { options, words }) => {
   const [domainWord, vcpuWord, hardWord, softWord = '-'] = words as [string, string, string, string?];
   const vcpu = readVcpu(vcpuWord, options);
@@ -28,7 +31,8 @@ export const run: RunOf<'vcpu-pin'> = (context, { options, words }) => {
     );
     const domain = await requireDomain(host.ports.store, domainWord);
     const cpus = cpusOf(xen);
-    const change = { hard: readSet(hardWord, cpus), soft: readSet(softWord, cpus) };
+    const wanted = { hard: readSet(hardWord, cpus), soft: readSet(softWord, cpus) };
+    const change = options['ignore-global-affinity-masks'] ? wanted : await masked(wanted, domain, cpus, host);
     const vcpus = vcpusOf(domain.domid, vcpu, xen);
     const pinned = vcpus.map(({ vcpu: number, affinity: before }) => ({ vcpu: number, before }));
     const plan = planPin(domain, pinned, change, { force: options.force });
@@ -82,6 +86,19 @@ function readSet(word: string, cpus: HostCpus): number[] | null {
   const set = selectCpus(list, cpus);
   if (set.length > 0) return set;
   throw usageError('cpus', `${word} names no CPU of this host, which has ${cpus.cpus}.`, { exitCode: 1 });
+}
+
+/** Masks of xl.conf narrow hard affinities alone. The file is where Xen's build has its scripts' directory. */
+async function masked(
+  change: AffinityChange,
+  { type }: RunningDomain,
+  cpus: HostCpus,
+  { ports, description }: Host,
+): Promise<AffinityChange> {
+  if (change.hard === null) return change;
+  const file = `${dirname(description.dirs.scripts)}/xl.conf`;
+  const masks = readAffinityMasks((await ports.files.read(file)) ?? '', file);
+  return { ...change, hard: maskAffinity(change.hard, masks, type ?? 'pv', cpus) };
 }
 
 function vcpusOf(domid: number, wanted: number | null, xen: Xen): Vcpu[] {

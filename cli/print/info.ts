@@ -48,6 +48,14 @@ export function xenInfoEntries(machine: Machine, info: XenInfo): InfoEntries {
   ];
 }
 
+/** The same with what xenstored can do, where stock xl says it. */
+export const withStoreFeatures = (entries: InfoEntries, features: number): InfoEntries => {
+  const at = entries.findIndex(([key]) => key === 'xend_config_format');
+  const place = at < 0 ? entries.length : at;
+  const line = ['xenstore_features', `0x${features.toString(16).padStart(8, '0')}`] as const;
+  return [...entries.slice(0, place), line, ...entries.slice(place)];
+};
+
 /** `xl info` of the embedded host, which is this machine's kernel and a QEMU. */
 export const embeddedInfoEntries = (machine: Machine, { xenVersion, qemu }: HostDescription): InfoEntries => [
   ...unameEntries(machine),

@@ -20,6 +20,8 @@ export interface TransactionOptions {
   readonly attempts?: number | undefined;
 }
 
+/** A question that nothing hangs on is not waited for as long as others. */
+const FEATURES_TIMEOUT_MS = 3000;
 /** Commits that fail in a row before a pause is made: whoever writes all the time would else keep us out for ever. */
 const EAGER_ATTEMPTS = 5;
 const PAUSE_MAX_MS = 20;
@@ -93,6 +95,21 @@ export class XenstoreClient extends XenstoreView {
 
   async isDomainIntroduced(domid: number, options?: RequestOptions): Promise<boolean> {
     return firstString(await this.#tell('IS_DOMAIN_INTRODUCED', [`${domid}`], options)) === 'T';
+  }
+
+  /**
+   * The features that this xenstored can give to domains, as bits (XENSTORE_SERVER_FEATURE_* of xs_wire.h); null from one
+   * that cannot say: GET_FEATURE is younger than Xen 4.22, and the oxenstored of 4.17 is silent to it.
+   */
+  async supportedFeatures(options?: RequestOptions): Promise<number | null> {
+    try {
+      const answer = firstString(await this.#tell('GET_FEATURE', [], { timeoutMs: FEATURES_TIMEOUT_MS, ...options }));
+      return /^\d{1,10}$/.test(answer) ? Number(answer) : null;
+    } catch (error) {
+      if (isStoreFailure(error, 'ENOSYS')) return null;
+      if (error instanceof XlError && error.code === 'xenstore-timeout') return null;
+      throw error;
+    }
   }
 
   /** Drops all watches and open transactions of this connection at the server; our own watches end quietly. */

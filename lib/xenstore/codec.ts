@@ -24,6 +24,7 @@ export const MessageType = {
   SET_TARGET: 19,
   RESET_WATCHES: 21,
   DIRECTORY_PART: 22,
+  GET_FEATURE: 23,
 } as const;
 
 /** The name of a message type that this project speaks. */
@@ -33,7 +34,7 @@ const nameOfType: ReadonlyMap<number, MessageName> = new Map(
   (Object.keys(MessageType) as MessageName[]).map((name) => [MessageType[name], name]),
 );
 
-/** The name of a message type, or undefined for one that no server of Xen 4.17 knows. */
+/** The name of a message type, or undefined for one that is not spoken here. */
 export const messageName = (type: number): MessageName | undefined => nameOfType.get(type);
 
 /** Bytes of every message's header: type, req_id, tx_id and len, each 32 bits in the machine's order (little-endian). */

@@ -47,6 +47,7 @@ export interface ConnectionOptions {
 
 interface Waiting {
   readonly request: Request;
+  readonly timeoutMs: number;
   readonly deadline: number;
   /** Undefined once nobody waits any more; the entry stays until the answer comes, to know it by. */
   settle: Settle | undefined;
@@ -98,7 +99,8 @@ export class Connection {
     const { signal, timeoutMs = this.#options.timeoutMs } = options;
     return new Promise((resolve, reject) => {
       signal?.throwIfAborted();
-      const waiting: Waiting = { request, deadline: performance.now() + timeoutMs, settle: { resolve, reject } };
+      const deadline = performance.now() + timeoutMs;
+      const waiting: Waiting = { request, timeoutMs, deadline, settle: { resolve, reject } };
       this.#send(request, waiting);
       if (signal !== undefined) abandonOn(signal, waiting, { resolve, reject });
     });
@@ -198,7 +200,7 @@ export class Connection {
       let someoneWaits = false;
       for (const waiting of this.#waiting.values()) {
         if (waiting.deadline <= now) {
-          waiting.settle?.reject(this.#timeout(waiting.request));
+          waiting.settle?.reject(this.#timeout(waiting));
           waiting.settle = undefined;
         }
         someoneWaits ||= waiting.settle !== undefined;
@@ -212,9 +214,10 @@ export class Connection {
     this.#timer = undefined;
   }
 
-  #timeout(request: Request): XlError {
-    return new XlError('xenstore-timeout', `no answer to ${describe(request)} from ${this.#options.peer} in time`, {
-      hint: 'see whether xenstored still runs',
+  #timeout({ request, timeoutMs }: Waiting): XlError {
+    const { peer } = this.#options;
+    return new XlError('xenstore-timeout', `${peer} did not answer ${describe(request)} within ${timeoutMs / 1000} s`, {
+      hint: 'xenstored is there but silent: see whether it hangs or is stopped',
     });
   }
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { embeddedInfoEntries, infoLines, infoValues, xenInfoEntries } from '../../cli/print/info.ts';
+import { embeddedInfoEntries, infoLines, infoValues, withStoreFeatures, xenInfoEntries } from '../../cli/print/info.ts';
 import type { HostDescription } from '../../lib/host/facts.ts';
 import type { XenInfo } from '../../lib/host/xen/info.ts';
 
@@ -96,6 +96,14 @@ describe('xl info', () => {
       'cc_compile_domain      : here',
       'cc_compile_date        : today',
       'build_id               : ab',
+      'xend_config_format     : 4',
+    ]);
+  });
+
+  it('says the features of xenstored with -x, in their place', () => {
+    expect(infoLines(withStoreFeatures(xenInfoEntries(machine, info), 3)).slice(-3)).toEqual([
+      'build_id               : ab',
+      'xenstore_features      : 0x00000003',
       'xend_config_format     : 4',
     ]);
   });

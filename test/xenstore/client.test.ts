@@ -5,6 +5,7 @@ import { storeFailure } from '../../lib/xenstore/failure.ts';
 import { startReal, whyNot } from './real/daemons.ts';
 import { startOurs } from './support/daemon.ts';
 import type { Daemon } from './support/daemon.ts';
+import { answer, refusal, ScriptedServer } from './support/scripted.ts';
 
 async function next(watch: Watch): Promise<string> {
   const { value } = await watch.next();
@@ -215,6 +216,11 @@ for (const { name, start, reason, conflictsOnReadOnly, longest } of servers) {
       expect(await next(watch)).toBe('done');
     });
 
+    test('features are not told by servers of Xen 4.22 and older', async () => {
+      expect(await client.supportedFeatures({ timeoutMs: 1000 })).toBeNull();
+      await other.write('/after', 'all others are served');
+    });
+
     test('print is a command that every daemon takes', async () => {
       expect(await client.control('print', 'hello')).toBe('OK');
     });
@@ -235,3 +241,22 @@ for (const { name, start, reason, conflictsOnReadOnly, longest } of servers) {
     });
   });
 }
+
+test.each([
+  ['3\0', 3],
+  ['4294967295\0', 0xffff_ffff],
+  ['none\0', null],
+  ['', null],
+])('a server that says its features as %j has %j', async (payload, expected) => {
+  const server = new ScriptedServer();
+  const client = await XenstoreClient.connect({ socket: server });
+  const features = client.supportedFeatures();
+  const request = await server.request(1);
+  expect([request.type, request.payload.length]).toEqual([23, 0]);
+  server.say(answer(request, payload));
+  expect(await features).toBe(expected);
+  const refused = client.supportedFeatures();
+  server.say(refusal(await server.request(2), 'EACCES'));
+  await expect(refused).rejects.toMatchObject({ code: 'xenstore-eacces' });
+  client.close();
+});

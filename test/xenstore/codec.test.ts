@@ -99,7 +99,7 @@ describe('the wire codec', () => {
 
   test('type numbers have names, but for the hole at 20 and what is unknown', () => {
     expect(messageName(0)).toBe('CONTROL');
-    expect(messageName(22)).toBe('DIRECTORY_PART');
+    expect(messageName(23)).toBe('GET_FEATURE');
     expect(messageName(20)).toBeUndefined();
     expect(messageName(65535)).toBeUndefined();
   });

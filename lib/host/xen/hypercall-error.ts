@@ -25,6 +25,15 @@ export function hypercallFailed(what: string, cause: unknown): XlError {
   }
 }
 
+const BOOT_XEN = 'boot the host with Xen, as its domain 0';
+const MODULES = 'modprobe -a xen-privcmd xen-evtchn xen-gntdev xen-gntalloc xenfs';
+
+/** privcmd is our own need; the other modules are those of xenstored, xenconsoled and QEMU, which come to want them next. */
+const HOW_TO_GET_IT: Readonly<Record<string, string>> = {
+  '/dev/xen/privcmd': `${BOOT_XEN}; where it is booted so, load its modules: ${MODULES}`,
+  '/dev/xen/hypercall': 'Linux 4.18 and newer have it beside /dev/xen/privcmd: boot such a kernel in domain 0',
+};
+
 /** The error of a device in /dev/xen that cannot be opened: which module, or whose right, is missing. */
 export function cannotOpen(device: string, cause: unknown): XlError {
   switch (errnoNameOf(cause) ?? 'no errno') {
@@ -32,7 +41,7 @@ export function cannotOpen(device: string, cause: unknown): XlError {
     case 'ENODEV':
     case 'ENXIO':
       return new XlError('no-xen', `this is no Xen control domain: ${device} is not there`, {
-        hint: 'boot the host with Xen, or load the module: modprobe xen-privcmd (Linux 4.18 or newer)',
+        hint: HOW_TO_GET_IT[device] ?? BOOT_XEN,
         cause,
       });
     case 'EACCES':

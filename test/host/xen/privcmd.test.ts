@@ -42,7 +42,7 @@ describe('openXen', () => {
   });
 
   it.each([
-    ['/dev/xen/privcmd', 'ENOENT', 'no-xen', 'modprobe xen-privcmd'],
+    ['/dev/xen/privcmd', 'ENOENT', 'no-xen', 'modprobe -a xen-privcmd xen-evtchn xen-gntdev'],
     ['/dev/xen/hypercall', 'ENOENT', 'no-xen', 'Linux 4.18'],
     ['/dev/xen/privcmd', 'EACCES', 'no-privilege', 'as root'],
   ] as const)('says what to do where %s is %s', async (device, errno, code, hint) => {

@@ -5,7 +5,7 @@ import { XlError } from '../../../lib/base/error.ts';
 import { openKernel, unpackedKernel } from '../../../lib/xen/build/bzimage.ts';
 import { readElf } from '../../../lib/xen/build/elf.ts';
 import { describeNotes, FEATURE_RSDP_UNRESTRICTED, xenNotes } from '../../../lib/xen/build/xen-notes.ts';
-import { makeElf, type ElfRecipe } from './make-elf.ts';
+import { makeBzImage, makeElf, type ElfRecipe } from './make-elf.ts';
 
 const code = Uint8Array.from({ length: 5000 }, (_, index) => index % 251);
 const kernel: ElfRecipe = {
@@ -106,18 +106,6 @@ describe('an ELF kernel', () => {
     );
   });
 });
-
-/** A bzImage of two setup sectors around this payload. */
-function makeBzImage(payload: Uint8Array, { version = 0x20f, length = payload.length } = {}): Buffer {
-  const file = Buffer.alloc(3 * 512 + 64 + payload.length);
-  file.writeUInt8(2, 0x1f1);
-  file.write('HdrS', 0x202);
-  file.writeUInt16LE(version, 0x206);
-  file.writeUInt32LE(64, 0x248);
-  file.writeUInt32LE(length, 0x24c);
-  file.set(payload, 3 * 512 + 64);
-  return file;
-}
 
 describe('a kernel file', () => {
   const elf = makeElf(kernel);

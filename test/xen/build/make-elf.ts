@@ -94,3 +94,15 @@ function describe(value: NoteRecipe['value']): Buffer {
 }
 
 const padded = (bytes: Buffer): Buffer => Buffer.concat([bytes, Buffer.alloc((4 - (bytes.length % 4)) % 4)]);
+
+/** A bzImage of two setup sectors around this payload. */
+export function makeBzImage(payload: Uint8Array, { version = 0x20f, length = payload.length } = {}): Buffer {
+  const file = Buffer.alloc(3 * 512 + 64 + payload.length);
+  file.writeUInt8(2, 0x1f1);
+  file.write('HdrS', 0x202);
+  file.writeUInt16LE(version, 0x206);
+  file.writeUInt32LE(64, 0x248);
+  file.writeUInt32LE(length, 0x24c);
+  file.set(payload, 3 * 512 + 64);
+  return file;
+}

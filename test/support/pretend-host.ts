@@ -1,10 +1,10 @@
 import { execFileSync, spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { XenstoreClient } from '../lib/xenstore/client.ts';
-import { startRelay, type RelayCounts } from '../test/support/xenstore-relay.ts';
-import { startReal, whyNot } from '../test/xenstore/real/daemons.ts';
+import { XenstoreClient } from '../../lib/xenstore/client.ts';
+import { startRelay, type RelayCounts } from './xenstore-relay.ts';
+import { startReal, whyNot } from '../xenstore/real/daemons.ts';
 
 const ROOT = process.env.XL_TS_ROOT ?? '.';
 const STOCK_XL = '/usr/lib/xen-4.17/bin/xl';
@@ -14,12 +14,27 @@ export const KERNEL = '/usr/lib/xen-4.17/boot/xen-shim';
 /** Which toolstack. */
 export type Toolstack = 'ours' | 'stock';
 
+/** How a command ended, and what it said. */
+export interface Outcome {
+  readonly status: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Directories of a Xen host that a command sees as its own; logs may stay behind, the others not. */
+export const HOST_DIRECTORIES = { lib: '/var/lib/xen', run: '/run/xen', log: '/var/log/xen' } as const;
+
 /** A host without Xen on which both toolstacks create and destroy PVH guests. */
 export interface PretendHost {
   readonly store: XenstoreClient;
   /** Runs an xl to its end; the milliseconds that it took. Throws with its stderr where it fails. */
   xl(which: Toolstack, ...words: readonly string[]): Promise<number>;
-  /** The same, with a relay before xenstored that counts. */
+  /**
+   * Runs our xl in a mount namespace in which HOST_DIRECTORIES lie below `directory`, so that what it leaves can be seen and
+   * nobody else's is in its way. `env` goes over the host's own.
+   */
+  apart(words: readonly string[], where: { directory: string; env?: NodeJS.ProcessEnv }): Promise<Outcome>;
+  /** The same as xl, with a relay before xenstored that counts. */
   counted(which: Toolstack, ...words: readonly string[]): Promise<RelayCounts & { readonly hypercalls: number }>;
   stop(): Promise<void>;
 }
@@ -31,13 +46,13 @@ export function whyNoPretendHost(): string | null {
 }
 
 /**
- * Debian's C xenstored, hypercalls answered by bench/pretend-hypervisor.c in each xl's own process, and drivers
+ * Debian's C xenstored, hypercalls answered by test/support/pretend-hypervisor.c in each xl's own process, and drivers
  * that move the backends of disks as blkback does and name terminals as xenconsoled does. Both toolstacks have the same three; the hotplug scripts are Xen's own.
  */
 export async function startPretendHost(): Promise<PretendHost> {
   const build = mkdtempSync(join(tmpdir(), 'xl-ts-pretend-'));
   const library = join(build, 'pretend-hypervisor.so');
-  const source = join(ROOT, 'bench/pretend-hypervisor.c');
+  const source = join(ROOT, 'test/support/pretend-hypervisor.c');
   execFileSync('cc', ['-O1', '-Wall', '-Wextra', '-fPIC', '-shared', '-o', library, source, '-ldl']);
   const daemon = await startReal('xenstored');
   const directory = dirname(daemon.path);
@@ -73,6 +88,8 @@ export async function startPretendHost(): Promise<PretendHost> {
       relay.close();
       return { ...relay.counts(), hypercalls: hypercalls() - before };
     },
+    apart: (words, { directory: own, env = {} }) =>
+      apart([...programs.ours, ...words], own, { ...environment, ...env }),
     stop: async () => {
       store.close();
       await daemon.stop();
@@ -87,7 +104,7 @@ export async function startPretendHost(): Promise<PretendHost> {
  */
 const forgetDomids = (): void => rmSync('/var/run/xen/domid-history', { force: true });
 
-/** What xen-init-dom0 writes. */
+/** What xen-init-dom0 writes, and what the first guest leaves. */
 async function fillStore(store: XenstoreClient): Promise<void> {
   const nodes = {
     '/local/pool/0/name': 'Pool-0',
@@ -98,6 +115,7 @@ async function fillStore(store: XenstoreClient): Promise<void> {
     '/local/domain/0/memory/freemem-slack': '0',
     '/libxl/0/dm-version': 'qemu_xen',
   };
+  await store.mkdir('/vm');
   for (const [path, value] of Object.entries(nodes)) await store.write(path, value);
 }
 
@@ -117,6 +135,36 @@ async function serveConsoles(store: XenstoreClient): Promise<void> {
     if (event.kind !== 'changed' || !/^\/local\/domain\/\d+\/console\/tty$/.test(event.path)) continue;
     if ((await store.readText(event.path).catch(() => null)) === '') await store.write(event.path, '/dev/pts/9');
   }
+}
+
+/** Why commands cannot be given directories of their own here, in words, or null where they can. */
+export function whyNotApart(): string | null {
+  try {
+    execFileSync('unshare', ['--mount', 'mount', '--bind', '/tmp', '/tmp'], { stdio: 'ignore' });
+    return null;
+  } catch {
+    return 'no mount namespace can be made here';
+  }
+}
+
+function apart(command: readonly string[], directory: string, env: NodeJS.ProcessEnv): Promise<Outcome> {
+  const mounts = Object.entries(HOST_DIRECTORIES).map(([name, path]) => {
+    for (const each of [join(directory, name), path]) mkdirSync(each, { recursive: true });
+    return `mount --bind "$0/${name}" ${path}`;
+  });
+  const { LD_PRELOAD: library = '', ...rest } = env;
+  const script = [...mounts, 'exec env LD_PRELOAD="$PRETEND_LIBRARY" "$@"'].join(' && ');
+  const child = spawn('unshare', ['--mount', 'sh', '-c', script, directory, ...command], {
+    env: { ...rest, PRETEND_LIBRARY: library },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const said = { stdout: '', stderr: '' };
+  child.stdout.setEncoding('utf8').on('data', (text: string) => (said.stdout += text));
+  child.stderr.setEncoding('utf8').on('data', (text: string) => (said.stderr += text));
+  return new Promise((resolve, reject) => {
+    child.once('error', reject);
+    child.once('close', (status) => resolve({ status, ...said }));
+  });
 }
 
 function timed(program: readonly string[], words: readonly string[], env: NodeJS.ProcessEnv): Promise<number> {

@@ -9,6 +9,8 @@
  *   events     written to when a domain dies
  *   version-*  what /sys/hypervisor/version says
  *
+ * Where $PRETEND_ERRNO is a number, its devices cannot be opened, for that reason.
+ *
  * Only public headers of libxen-dev are used. Nothing is checked: what a call does not change, it accepts.
  */
 #define _GNU_SOURCE
@@ -83,6 +85,12 @@ static struct domain *domains(void) { return world()->domains; }
 
 /* -- files -- */
 
+static int fail(int error)
+{
+    errno = error;
+    return -1;
+}
+
 static int open_as(const char *name, const char *path, int flags, mode_t mode)
 {
     static const char version[] = "/sys/hypervisor/version/";
@@ -94,6 +102,8 @@ static int open_as(const char *name, const char *path, int flags, mode_t mode)
         return next(instead, flags, mode);
     }
     if (strncmp(path, "/dev/xen/", 9)) return next(path, flags, mode);
+    const char *refusal = getenv("PRETEND_ERRNO");
+    if (refusal) return fail(atoi(refusal));
     /* Mapped, it gives zeroed memory: what a hypercall's buffer is. */
     int fd = next("/dev/zero", O_RDWR | O_CLOEXEC);
     if (fd >= 0 && fd < MOST_FDS) is_ours[fd] = 1;
@@ -137,12 +147,6 @@ static void describe(xen_domctl_getdomaininfo_t *info, domid_t domid)
         .max_vcpu_id = domain->vcpus ? domain->vcpus - 1 : 0,
     };
     memcpy(info->handle, domain->handle, sizeof info->handle);
-}
-
-static int fail(int error)
-{
-    errno = error;
-    return -1;
 }
 
 static int create(struct xen_domctl *call)
