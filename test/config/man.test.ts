@@ -21,7 +21,7 @@ const page = (name: string): string => readFileSync(join(folder, name), 'utf8');
 
 describe('the manual', () => {
   test('has a page for the command and for each kind of file', () => {
-    expect(readdirSync(folder).sort()).toEqual(['xl-disk-configuration.5', 'xl.1', 'xl.cfg.5']);
+    expect(readdirSync(folder).sort()).toEqual(['xl-disk-configuration.5', 'xl-dscow.1', 'xl.1', 'xl.cfg.5']);
   });
 
   test('names every key', () => {
