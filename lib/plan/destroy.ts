@@ -82,6 +82,9 @@ function removeConsole(device: RunningDevice, after: readonly string[]): Step {
   };
 }
 
+/** What a device model leaves, a directory for each domain. */
+const modelPaths = ['/local/domain/0/device-model', '/local/domain/0/backend/qdisk'];
+
 function removeNodes({ domid, uuid, hasDeviceModel }: RunningDomain, after: readonly string[]): Step {
   return {
     id: 'nodes',
@@ -92,7 +95,8 @@ function removeNodes({ domid, uuid, hasDeviceModel }: RunningDomain, after: read
       kind: 'store',
       transaction: true,
       ops: [
-        ...(hasDeviceModel ? [{ op: 'prune', path: `/local/domain/0/device-model/${domid}` } as const] : []),
+        // A QEMU that hears late of a disk's end makes its directory anew and leaves it empty.
+        ...(hasDeviceModel ? modelPaths.map((path) => ({ op: 'prune', path: `${path}/${domid}` }) as const) : []),
         ...removeDomain({ domid: String(domid), uuid }),
       ],
     },

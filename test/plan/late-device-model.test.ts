@@ -76,9 +76,12 @@ describe('a disk that only a QEMU can serve, for a guest without one', () => {
   test('ends with the guest', async () => {
     const memory = await makeHost();
     await runPlan(attaching(), memory.ports);
+    // As a QEMU leaves it that hears late of a disk's end.
+    memory.store.write('/local/domain/0/backend/qdisk/1', '');
     await runPlan(planDestroy(await domainOf(memory), facts), memory.ports);
     await memory.settled();
     expect(memory.store.read('/local/domain/0/device-model/1/state')).toBeNull();
+    expect(memory.store.read('/local/domain/0/backend/qdisk/1')).toBeNull();
     expect(await readRunningDomain(memory.bare.store, 1)).toBeNull();
   });
 });
