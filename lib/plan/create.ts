@@ -279,7 +279,8 @@ function introduce(): Step {
       transaction: false,
       ops: [{ op: 'introduce', domid: D, gfn: hole('store-gfn'), port: hole('xenstore-port') }],
     },
-    undo: [{ kind: 'store', transaction: false, ops: [{ op: 'release', domid: D }] }],
+    // None: xenstored must know the domain when it is destroyed, or it tells nobody, and xenconsoled keeps a page of it.
+    undo: [],
   };
 }
 
