@@ -42,7 +42,6 @@ const NOT_YET = [
   '13-scheduling',
   '20-arm',
   '36-pv-timer-mode',
-  '37-hex-irq',
 ];
 
 describe('the JSON of a configuration is stock xl’s (4.17.7, xl -N create)', () => {
