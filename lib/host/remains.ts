@@ -90,7 +90,7 @@ async function findLitter(
 async function ownerOf(name: string, path: string): Promise<{ pid: number; startTime: string | null } | null> {
   const draft = /^(?:userdata-|monitor-|next-domid|domid-|qemu-version).*\.new-(\d{1,7})-\d+$/.exec(name);
   if (draft !== null) return { pid: Number(draft[1]), startTime: null };
-  const lockDraft = /\.lock(?:\.takeover)?\.(\d{1,7})-(\d{1,20})-\d+$/.exec(name);
+  const lockDraft = /[.-]lock(?:\.takeover)?\.(\d{1,7})-(\d{1,20})-\d+$/.exec(name);
   if (lockDraft !== null) return { pid: Number(lockDraft[1]), startTime: lockDraft[2]! };
   return /^(?:monitor-.*|recover)\.lock$/.test(name) ? lockHolder(path) : null;
 }
