@@ -38,13 +38,16 @@ describe.skipIf(missing)('a machine’s disks', () => {
       ],
       { stdio: 'ignore' },
     );
+    // The socket is there a moment before QEMU listens on it.
     await until('QEMU listens', () =>
-      access(path('qmp')).then(
-        () => true,
+      QmpClient.connect(path('qmp'), { timeoutMs: 10_000 }).then(
+        (client) => {
+          monitor = client;
+          return true;
+        },
         () => false,
       ),
     );
-    monitor = await QmpClient.connect(path('qmp'), { timeoutMs: 10_000 });
   });
 
   afterEach(async () => {
