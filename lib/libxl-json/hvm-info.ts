@@ -1,5 +1,6 @@
 import type { DomainConfig } from '../config/domain.ts';
 import { screenOf } from '../config/screens.ts';
+import { ENLIGHTENMENTS } from '../config/viridian.ts';
 import type { Chosen } from './domain.ts';
 import { kibOf } from './build-info.ts';
 import { sdlJson, vncJson } from './devices.ts';
@@ -75,22 +76,8 @@ function videoCard({ keys: { vga, stdvga } }: DomainConfig): string | null {
 /** XEN_HVM_MCA_CAP_LMCE. */
 const MCA_LMCE = 1;
 
-/** The groups of Hyper-V enlightenments by libxl's numbers (`libxl_viridian_enlightenment`). */
-const VIRIDIAN = [
-  'base',
-  'freq',
-  'time_ref_count',
-  'reference_tsc',
-  'hcall_remote_tlb_flush',
-  'apic_assist',
-  'crash_ctl',
-  'synic',
-  'stimer',
-  'hcall_ipi',
-  'ex_processor_masks',
-  'no_vp_limit',
-  'cpu_hotplug',
-];
+/** Hyper-V's interfaces in the order of libxl's numbers; a word that is none of them was refused before. */
+const NUMBERED: readonly string[] = ENLIGHTENMENTS;
 /** libxl's bitmaps of groups have whole bytes: `all` sets bits that stand for nothing. */
 const VIRIDIAN_BITS = 64;
 
@@ -104,7 +91,7 @@ function viridian({ keys: { viridian: said } }: DomainConfig): Readonly<Record<s
     const set = word.startsWith('!') ? sets.disable : sets.enable;
     if (group === 'defaults') defaults = !word.startsWith('!');
     else if (group === 'all') for (let bit = 0; bit < VIRIDIAN_BITS; bit += 1) set.add(bit);
-    else set.add(VIRIDIAN.indexOf(group));
+    else set.add(NUMBERED.indexOf(group));
   }
   return {
     viridian: defaults ? 'True' : null,
